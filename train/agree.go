@@ -45,6 +45,9 @@ func (r *Ranks) agree(ctx context.Context, err error) error {
 	}
 	all, lost := r.texts(ctx, text(err))
 	if lost != nil {
+		if errors.Is(err, lost) {
+			return err
+		}
 		return errors.Join(err, lost)
 	}
 	if err != nil {
@@ -67,6 +70,9 @@ func text(err error) string {
 
 // texts returns the texts of all ranks.
 func (r *Ranks) texts(ctx context.Context, own string) (all []string, err error) {
+	if r.lost != nil { // nobody would come
+		return nil, r.lost
+	}
 	began := time.Now()
 	messages, err := comm.Exchange(ctx, r.group, []byte(own))
 	if err != nil {

@@ -148,7 +148,7 @@ func TestDeviceGroupHangs(t *testing.T) {
 		if err := errors.Join(g.(*deviceGroup).reach(ctx, devices[rank]), g.Barrier(ctx)); err != nil || rank == 1 {
 			return err
 		}
-		err := (&Ranks{g, time.Second}).agreeSoon()
+		err := (&Ranks{group: g, timeout: time.Second}).agreeSoon()
 		if err == nil || !strings.Contains(err.Error(), "rank 0 of 2: rank 1 doesn't answer within 1s") {
 			return fmt.Errorf("without rank 1: %w", err)
 		}

@@ -153,6 +153,9 @@ func (d *divided) restore(i int) error {
 // gatherAll makes all parameters whole, for all ranks or, with keep false, for others than this one. All ranks call it. It waits for
 // ranks that evaluate, draw or save.
 func (d *divided) gatherAll(keep bool) error {
+	if d.ranks.lost != nil { // nobody would come
+		return d.ranks.lost
+	}
 	for i := range d.held {
 		d.start(i, d.ranks.waiting)
 		if i+1 < len(d.held) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -18,6 +17,7 @@ import (
 type Ranks struct {
 	group   comm.Group
 	timeout time.Duration
+	lost    error // why nothing can be exchanged any more; nil: it can
 }
 
 // JoinRanks joins the other processes over MPI, if a launcher has started several; otherwise it returns nil. A rank that doesn't come
@@ -40,7 +40,11 @@ func JoinRanks(timeout time.Duration) (*Ranks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Ranks{group: world, timeout: timeout}, nil
+	r := &Ranks{group: world, timeout: timeout}
+	if err := world.Watch(ctx, timeout); err != nil {
+		return nil, r.late(err, timeout)
+	}
+	return r, nil
 }
 
 // Rank returns the number of this process, from 0.
@@ -62,7 +66,8 @@ func (r *Ranks) String() string { return fmt.Sprintf("rank %d of %d", r.Rank(), 
 func (r *Ranks) Abort(code int) { r.group.Abort(code) }
 
 // Close leaves the others, once all do. A rank that doesn't come within the timeout, or a minute if that is longer, is an error that names
-// it, and so is one that doesn't answer for a minute once all have come. Nothing but Abort is possible then.
+// it, and so is one that doesn't answer for a minute once all have come. Over MPI, so is one that is stopped or gone for the timeout. Nothing
+// but Abort is possible then.
 func (r *Ranks) Close() error {
 	if g, ok := r.group.(*deviceGroup); ok && g.peers == nil { // they have not met
 		return nil
@@ -88,8 +93,8 @@ func (r *Ranks) meetAtEnd(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	err := r.group.Barrier(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: at the end, %s within %v, so all are ended; what has been saved is whole", r, r.absent(), limit)
+	if who := r.absent(err, limit); who != "" {
+		return fmt.Errorf("%s: at the end, %s, so all are ended; what has been saved is whole", r, who)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: can't leave the others: %w", r, err)
@@ -128,7 +133,8 @@ func (s Shard) divides() bool { return s == ShardOptimizer || s.dividesGradients
 // dividesGradients reports whether each rank keeps a part of the gradients only.
 func (s Shard) dividesGradients() bool { return s == ShardGradients || s == ShardParameters }
 
-// patience is the time that ranks wait for one that evaluates, draws or saves, in units of the timeout of a step.
+// patience is the time that ranks wait for one that evaluates, draws or saves, in units of the timeout of a step. Over MPI, one that is stopped
+// or gone meanwhile is noticed after a single timeout, see [comm.Silence].
 const patience = 30
 
 // within returns a context that ends when a rank is late for a step.
@@ -187,22 +193,28 @@ func (r *Ranks) late(err error, waited time.Duration) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: %s within %v; see what it says or whether its machine is there, and resume from the last checkpoint", r, r.absent(), waited)
+	if who := r.absent(err, waited); who != "" {
+		r.lost = fmt.Errorf("%s: %s; see what it says or whether its machine is there, and resume from the last checkpoint", r, who)
+	} else {
+		r.lost = fmt.Errorf("%s: the ranks can't exchange data: %w", r, err)
 	}
-	return fmt.Errorf("%s: the ranks can't exchange data: %w", r, err)
+	return r.lost
 }
 
-// absent says which ranks don't answer.
-func (r *Ranks) absent() string {
+// absent says which ranks don't answer after an operation that was waited for so long has failed; "" if it has failed otherwise.
+func (r *Ranks) absent(err error, waited time.Duration) string {
+	var silent *comm.Silent
+	if errors.As(err, &silent) {
+		return fmt.Sprintf("%s answer within %v", comm.These(silent.Ranks, "doesn't", "don't"), silent.Time)
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return ""
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()
-	switch missing := r.group.Missing(ctx); len(missing) {
-	case 0:
-		return "a rank is late, though all answer"
-	case 1:
-		return fmt.Sprintf("rank %d doesn't answer", missing[0])
-	default:
-		return fmt.Sprintf("ranks %s don't answer", strings.Trim(fmt.Sprint(missing), "[]"))
+	missing := r.group.Missing(ctx)
+	if len(missing) == 0 {
+		return fmt.Sprintf("a rank is late, though all answer within %v", waited)
 	}
+	return fmt.Sprintf("%s answer within %v", comm.These(missing, "doesn't", "don't"), waited)
 }

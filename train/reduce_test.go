@@ -87,7 +87,7 @@ func TestFeedback(t *testing.T) {
 				wait.Go(func() {
 					opt := NewSGD(m, SGDOptions{})
 					joint := false
-					red := newReducer(&Ranks{group, 20 * time.Second}, hostSums{group, d}, shard, ReduceBfloat16, &joint, opt.shared())
+					red := newReducer(&Ranks{group: group, timeout: 20 * time.Second}, hostSums{group, d}, shard, ReduceBfloat16, &joint, opt.shared())
 					opt.share(red)
 					for range steps {
 						opt.ZeroGrad()

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -90,8 +89,11 @@ func (r *Ranks) together(timeout time.Duration) comm.Group {
 // Gather implements part of [comm.Group].
 func (e evaluators) Gather(ctx context.Context, own []byte) ([][]byte, error) {
 	all, err := e.punctual.Gather(ctx, own)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%s within %v; see what it says or whether its machine is there", e.ranks.absent(), e.timeout)
+	if who := e.ranks.absent(err, e.timeout); who != "" {
+		err = fmt.Errorf("%s; see what it says or whether its machine is there", who)
+	}
+	if err != nil {
+		e.ranks.lost = err
 	}
 	return all, err
 }

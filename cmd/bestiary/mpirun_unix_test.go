@@ -383,49 +383,85 @@ func TestMpirunKilled(t *testing.T) {
 	t.Logf("%d kills: the other rank ended after %v at most", kills, longest)
 }
 
-// TestMpirunHangs stops a rank: the others name it after --rank-timeout, and all end.
+// TestMpirunHangs stops a rank within a step, and one while rank 0 saves: the other names it after --rank-timeout, and all end.
 func TestMpirunHangs(t *testing.T) {
+	const timeout = 3 * time.Second
 	base := codedBirds(t)
-	for _, launcher := range launchers(t) {
-		dir := filepath.Join(t.TempDir(), "run")
-		copyRun(t, base, dir)
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-		defer cancel()
-		c := mpirun(ctx, launcher, 2, sharedDALLE(dir, "--steps", "100000", "--rank-timeout", "3s", "--checkpoint-every", "5"))
-		var out bytes.Buffer
-		c.Stdout, c.Stderr = &out, &out
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		victim, rank := 0, ""
-		for try := 0; victim == 0 && try < 600; try++ {
-			time.Sleep(100 * time.Millisecond)
-			r, err := runfolder.Open(dir)
-			if lines, _ := r.Metrics("dalle"); err != nil || len(lines) < 8 {
-				continue
+	for i, launcher := range launchers(t) {
+		for _, hang := range []struct {
+			rank  int
+			saves bool
+		}{{i % 2, true}, {1 - i%2, false}} {
+			name := fmt.Sprintf("%s, rank %d stops, saving: %v", launcher, hang.rank, hang.saves)
+			every := "100000"
+			if hang.saves {
+				every = "2"
 			}
-			for _, pid := range rankProcesses(c.Process.Pid) {
-				environment, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-				for _, entry := range strings.Split(string(environment), "\x00") {
-					if entry == "OMPI_COMM_WORLD_RANK=1" || entry == "PMI_RANK=1" {
-						victim, rank = pid, "rank 1"
-					}
-				}
+			dir := filepath.Join(t.TempDir(), "run")
+			copyRun(t, base, dir)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			c := mpirun(ctx, launcher, 2, sharedDALLE(dir, "--steps", "100000", "--eval-every", "0", "--rank-timeout", timeout.String(), "--checkpoint-every", every))
+			var out bytes.Buffer
+			c.Stdout, c.Stderr = &out, &out
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
 			}
-		}
-		if victim == 0 {
-			t.Fatalf("%s: no training\n%s", launcher, out.String())
-		}
-		_ = syscall.Kill(victim, syscall.SIGSTOP)
-		began := time.Now()
-		err := c.Wait()
-		if took := time.Since(began); err == nil || took > time.Minute || !strings.Contains(out.String(), rank+" doesn't answer within 3s") {
-			t.Errorf("%s: after %v: %v\n%s", launcher, took, err, out.String())
-		}
-		if v, err := train.Verify(dir); err != nil || len(v.Problems) > 0 {
-			t.Errorf("the run is damaged: %+v, %v", v, err)
+			if !trains(dir, 8) {
+				t.Fatalf("%s: no training\n%s", name, out.String())
+			}
+			victim := processOf(c.Process.Pid, hang.rank)
+			if victim == 0 || hang.saves && !writes(dir) {
+				t.Fatalf("%s: no process %d or no checkpoint\n%s", name, victim, out.String())
+			}
+			_ = syscall.Kill(victim, syscall.SIGSTOP)
+			began := time.Now()
+			err := c.Wait()
+			took, want := time.Since(began), fmt.Sprintf("rank %d doesn't answer within %v", hang.rank, timeout)
+			if err == nil || took > 5*timeout || !strings.Contains(out.String(), want) {
+				t.Errorf("%s: after %v: %v\n%s", name, took, err, out.String())
+			}
+			t.Logf("%s: all had ended after %v", name, took.Round(time.Millisecond))
+			if v, err := train.Verify(dir); err != nil || len(v.Problems) > 0 {
+				t.Errorf("%s: the run is damaged: %+v, %v", name, v, err)
+			}
 		}
 	}
+}
+
+// trains waits until a DALL-E has trained for some steps.
+func trains(dir string, steps int) bool {
+	for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(50 * time.Millisecond) {
+		if r, err := runfolder.Open(dir); err == nil {
+			if lines, _ := r.Metrics("dalle"); len(lines) >= steps {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// writes waits until a checkpoint is being written.
+func writes(dir string) bool {
+	for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(100 * time.Microsecond) {
+		if next, _ := filepath.Glob(filepath.Join(dir, "*.next")); next != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// processOf returns the process of a rank below a launcher; 0 if there is none.
+func processOf(launcher, rank int) int {
+	for _, pid := range rankProcesses(launcher) {
+		environment, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		for _, entry := range strings.Split(string(environment), "\x00") {
+			if entry == fmt.Sprintf("OMPI_COMM_WORLD_RANK=%d", rank) || entry == fmt.Sprintf("PMI_RANK=%d", rank) {
+				return pid
+			}
+		}
+	}
+	return 0
 }
 
 // rankProcesses returns the processes of the program below a launcher.

@@ -3,7 +3,8 @@ package comm
 import "context"
 
 // Group are the ranks of one training with the collective operations between them. All ranks call its methods in the same order,
-// each from one goroutine at a time. Operations are made in the order of their calls. One whose context ends leaves the group unusable.
+// each from one goroutine at a time. Operations are made in the order of their calls. One whose context ends leaves the group unusable, and
+// so does one that ends by a [*Silent].
 type Group interface {
 	Place() Place
 

@@ -28,7 +28,7 @@ func (w *World) startWith(ctx context.Context, keep any, end func(), begin ...fu
 				p.End(err)
 				return
 			}
-			if err := w.library.wait(ctx, request); err != nil {
+			if err := w.wait(ctx, request); err != nil {
 				w.lost = append(w.lost, keep, request, w.scratch)
 				w.scratch = scratch{}
 				p.End(err)

@@ -32,6 +32,7 @@ const (
 	iBcast
 	iBarrier
 	iSend
+	receive
 	iProbe
 	test
 	functions
@@ -40,7 +41,7 @@ const (
 var functionNames = [functions]string{
 	"MPI_Get_library_version", "MPI_Init_thread", "MPI_Finalize", "MPI_Abort", "MPI_Comm_rank", "MPI_Comm_size", "MPI_Comm_split_type",
 	"MPI_Comm_set_errhandler", "MPI_Comm_free", "MPI_Error_string", "MPI_Iallreduce", "MPI_Ialltoall", "MPI_Iallgather",
-	"MPI_Ibcast", "MPI_Ibarrier", "MPI_Isend", "MPI_Iprobe", "MPI_Test",
+	"MPI_Ibcast", "MPI_Ibarrier", "MPI_Isend", "MPI_Recv", "MPI_Iprobe", "MPI_Test",
 }
 
 // library is an opened library of MPI.

@@ -4,16 +4,21 @@ import (
 	"unsafe"
 
 	"context"
+	"errors"
 	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/comm"
 )
 
-// pingTag is the tag of the messages of Missing. Nothing else here sends messages.
+// pingTag is the tag of the messages of Missing, which are no beats: a rank sends them once it misses another itself.
 const pingTag = 1977
 
-// Missing implements [comm.Group]: the ranks send each other a message, and see from whom one comes.
+// Missing implements [comm.Group]: the ranks send each other a message, and see from whom one comes. Once ranks are silent, they are the
+// answer: others may wait for them elsewhere and send no such message.
 func (w *World) Missing(ctx context.Context) (missing []int) {
 	l, here := w.library, make([]bool, w.place.Size)
 	here[w.place.Rank] = true
+	var silent *comm.Silent
 	_ = w.run(func() error {
 		ping := []byte{1}
 		for rank := range here {
@@ -23,15 +28,13 @@ func (w *World) Missing(ctx context.Context) (missing []int) {
 				_ = l.check(iSend, uintptr(unsafe.Pointer(&ping[0])), 1, l.bytes, uintptr(rank), pingTag, l.world, uintptr(unsafe.Pointer(request))) // #nosec G115 -- a rank
 			}
 		}
-		for found := new(int32); ctx.Err() == nil; time.Sleep(longestSleep) {
+		for ; ctx.Err() == nil; time.Sleep(longestSleep) {
+			if errors.As(w.turn(), &silent) {
+				return nil
+			}
 			all := true
 			for rank := range here {
-				if here[rank] {
-					continue
-				}
-				*found = 0
-				err := l.check(iProbe, uintptr(rank), pingTag, l.world, uintptr(unsafe.Pointer(found)), l.statusIgnore) // #nosec G115 -- a rank
-				here[rank] = err == nil && *found != 0
+				here[rank] = here[rank] || w.came(rank, pingTag)
 				all = all && here[rank]
 			}
 			if all {
@@ -40,6 +43,9 @@ func (w *World) Missing(ctx context.Context) (missing []int) {
 		}
 		return nil
 	})
+	if silent != nil {
+		return silent.Ranks
+	}
 	for rank, answers := range here {
 		if !answers {
 			missing = append(missing, rank)

@@ -72,7 +72,8 @@ func rank(what string) error {
 	if w.Place() != p && p.LocalSize > 0 {
 		return fmt.Errorf("MPI says %+v, the launcher %+v", w.Place(), p)
 	}
-	if err := map[string]func(*World) error{"collective": collective, "hang": hang, "abort": abortLast, "leave": leave}[what](w); err != nil {
+	if err := map[string]func(*World) error{"collective": collective, "hang": hang, "abort": abortLast, "leave": leave,
+		"stopped": stopped, "leavestopped": leaveStopped, "patient": patient}[what](w); err != nil {
 		return err
 	}
 	return w.Close()

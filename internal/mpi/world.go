@@ -21,6 +21,8 @@ type World struct {
 	jobs    chan func() // run by the thread of MPI, in their order
 	scratch scratch     // of operations; only the thread uses it
 	lost    []any       // what operations that were given up may still read and write
+	beats   *beats      // only the thread uses them; nil: the ranks don't watch each other
+	tick    <-chan time.Time
 	ended   chan struct{}
 	close   sync.Once
 	shut    error
@@ -62,8 +64,16 @@ const queued = 1024
 func (w *World) serve() {
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 	defer close(w.ended)
-	for job := range w.jobs {
-		job()
+	for {
+		select {
+		case job, ok := <-w.jobs:
+			if !ok {
+				return
+			}
+			job()
+		case <-w.tick:
+			w.beat() // who is silent is told to the next operation
+		}
 	}
 }
 
@@ -149,9 +159,14 @@ func (w *World) Abort(code int) {
 // abortWait is how long Abort waits for the library.
 const abortWait = 5 * time.Second
 
-// Close leaves the world, once all ranks do. It returns an error if they don't within leaveWait: nothing but Abort is possible then.
+// Close leaves the world, once all ranks do. It returns an error if they don't within twice leaveWait: nothing but Abort is possible then.
 func (w *World) Close() error {
 	w.close.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), leaveWait)
+		defer cancel()
+		if w.shut = w.run(func() error { return w.farewell(ctx) }); w.shut != nil {
+			return
+		}
 		left := make(chan error, 1)
 		w.jobs <- func() { left <- w.library.check(finalize) }
 		select {
@@ -165,19 +180,22 @@ func (w *World) Close() error {
 	return w.shut
 }
 
-// leaveWait is how long Close waits for the other ranks to leave.
+// leaveWait is how long Close waits for the other ranks' last beats, and for MPI_Finalize.
 var leaveWait = 30 * time.Second // tests lower it
 
 // wait tests a request until it has ended. The thread sleeps between tests, longer and longer, up to a 20th of the time that has
-// passed.
-func (l *library) wait(ctx context.Context, request *uint64) error {
-	done := new(int32)
+// passed. Meanwhile it sends and receives beats.
+func (w *World) wait(ctx context.Context, request *uint64) error {
+	l, done := w.library, new(int32)
 	for began := time.Now(); ; {
 		if err := l.check(test, uintptr(unsafe.Pointer(request)), uintptr(unsafe.Pointer(done)), l.statusIgnore); err != nil {
 			return err
 		}
 		if *done != 0 {
 			return nil
+		}
+		if err := w.turn(); err != nil {
+			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return err
