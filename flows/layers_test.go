@@ -10,8 +10,8 @@ import (
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
-	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/golden"
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
