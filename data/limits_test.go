@@ -7,14 +7,10 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/data/source"
 	"github.com/bestiary-ml/bestiary/fault"
 	"golang.org/x/image/bmp"
 )
@@ -81,32 +77,5 @@ func TestLimits(t *testing.T) {
 	}
 	if _, err := (data.Limits{}).Inspect([]byte("no picture")); err == nil {
 		t.Error("a text is a picture")
-	}
-}
-
-// TestLimitsOfDataset leaves out pictures beyond the limits, and takes them in the next load without limits.
-func TestLimitsOfDataset(t *testing.T) {
-	dir := t.TempDir()
-	for name, side := range map[string]int{"a/small.png": 20, "a/large.png": 90, "b/small.jpg": 20} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		format := "png"
-		if strings.HasSuffix(name, "jpg") {
-			format = "jpeg"
-		}
-		if err := os.WriteFile(path, encodedAs(t, format, side), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	o := data.Options{Size: 8, Cache: t.TempDir(), Limits: data.Limits{Pixels: 1000}}
-	d, err := source.Open(dir, o)
-	if err != nil || d.Len() != 2 || len(d.Report.LeftOut) != 1 || !strings.Contains(d.Report.LeftOut[0].Reason, "90×90 pixels") {
-		t.Fatalf("%v, %v", d, err)
-	}
-	o.Limits = data.Limits{}
-	if d, err = source.Open(dir, o); err != nil || d.Len() != 3 {
-		t.Errorf("%v, %v", d, err)
 	}
 }

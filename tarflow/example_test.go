@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -27,10 +26,7 @@ func Example() {
 
 	step := d.Scratch()
 	defer step.End()
-	dog, err := flows.OneHot(d, []int{1}, c.Classes)
-	if err != nil {
-		log.Fatal(err)
-	}
+	dog := d.From([]float32{0, 1}, 1, c.Classes) // one-hot
 	noise := g.Normal(d, 1, c.Tokens(), c.TokenDim())
 	x, _ := flow.Inverse(noise, dog, tarflow.Inversion{Guidance: 1.5}) // [1, 4, 4, 3]
 	fmt.Println(x.Shape(), flow.LogProb(x, dog).Shape())

@@ -60,7 +60,7 @@ func TestIntegral(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mass, err := integral(t.Context(), p, toy, gridOf(architecture, 200)) // so few steps learn nothing finer
+		mass, err := integral(t.Context(), p, toy, gridOf(architecture, 120)) // so few steps learn nothing finer
 		if err != nil || !(math.Abs(mass-1) <= 0.01) {
 			t.Errorf("%s: the density integrates to %v, %v", architecture, mass, err)
 		}

@@ -139,7 +139,7 @@ func TestUploads(t *testing.T) {
 // TestWithoutReuse checks that tests notice reads beyond the end of a buffer, and reads of data of an earlier buffer.
 func TestWithoutReuse(t *testing.T) {
 	d := another(t, emulator.Functions(), false)
-	d.WithoutReuse()
+	d.withoutReuse()
 	y := d.Alloc(4)
 	for want, x := range map[string]func() uint64{
 		"not allocated": func() uint64 { x := d.Alloc(3); d.Fill(x, 1); return x.Addr },

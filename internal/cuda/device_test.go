@@ -20,10 +20,14 @@ var tested = sync.OnceValues(func() (*Device, error) {
 	}
 	d, err := OpenWith(emulator.Functions())
 	if err == nil {
-		d.WithoutReuse()
+		d.withoutReuse()
 	}
 	return d, err
 })
+
+// withoutReuse makes each buffer an allocation of its own with the exact size. So the emulator or compute-sanitizer finds
+// accesses beyond its end, reads before it is written, and accesses after it was freed.
+func (d *Device) withoutReuse() { d.memory.exact = true }
 
 // deviceToTest returns the emulated GPU, or the real one that BESTIARY_TEST_DEVICE names.
 func deviceToTest(t testing.TB) *Device {

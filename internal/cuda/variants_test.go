@@ -101,7 +101,10 @@ func TestWideHeads(t *testing.T) {
 	most := mostScores
 	defer func() { mostScores = most }()
 	atPrecision(t, func(t *testing.T, precision kernel.Precision) {
-		for _, size := range []struct{ batch, heads, n, dim, most int }{{3, 2, 20, 130, 2 * 20 * 20}, {4, 1, 34, 132, most}} {
+		for _, size := range []struct{ batch, heads, n, dim, most int }{{3, 2, 10, 130, 2 * 10 * 10}, {4, 1, 34, 132, most}} {
+			if size.most == most && precision != kernel.Highest {
+				continue // the softmax of many rows is the same at each precision
+			}
 			mostScores = size.most
 			compare(t, 20*tolerances[precision], func(p *pair) {
 				width, tokens := size.heads*size.dim, size.batch*size.n
@@ -124,8 +127,12 @@ func TestWideHeads(t *testing.T) {
 func TestEverySkinny(t *testing.T) {
 	for rows := 1; rows <= skinny; rows++ {
 		for _, transposed := range []bool{false, true} {
-			for _, k := range []int{3, 700, 1<<14 + 5} {
-				const columns = 13
+			deepest := 1<<14 + 5
+			if transposed {
+				deepest = 1<<12 + 5 // parts are for the other layout; here a block sums the depth
+			}
+			for _, k := range []int{3, 700, deepest} {
+				const columns = 9
 				g := kernel.Gemm{M: rows, N: columns, K: k, TransB: transposed, LdA: k, LdB: columns, LdC: columns, Act: kernel.ActReLU}
 				if transposed {
 					g.LdB = k

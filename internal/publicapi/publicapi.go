@@ -31,7 +31,7 @@ func Read(dir string) ([]Package, error) {
 			public = append(public, p.PkgPath)
 		}
 	}
-	const mode = packages.NeedName | packages.NeedModule | packages.NeedTypes | packages.NeedSyntax | packages.NeedImports | packages.NeedDeps
+	const mode = packages.NeedName | packages.NeedModule | packages.NeedTypes | packages.NeedSyntax | packages.NeedImports
 	loaded, err := packages.Load(&packages.Config{Mode: mode, Dir: dir}, public...)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package conv
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 // TestWinogradNaN checks that a NaN in an operand reaches all results that depend on it, and no others than kernel.Conv allows.
 func TestWinogradNaN(t *testing.T) {
+	known := references{}
 	eachArithmetic(t, 0, func(t *testing.T, all []*Engine) {
 		p := all[0]
 		rng := rand.New(rand.NewPCG(13, 14))
@@ -19,14 +21,18 @@ func TestWinogradNaN(t *testing.T) {
 			place := rng.IntN(len(x))
 			x[place], y[rng.IntN(len(y))] = cputest.NaN, cputest.NaN
 
-			outputs, want := make([]float32, len(y)), make([]float64, len(y))
+			outputs := make([]float32, len(y))
 			p.Forward(c, x, w, nil, outputs)
-			cputest.Exact.Conv2d(c, cputest.Host(x), cputest.Host(w), kernel.Buffer{}, kernel.Host(want))
+			want := known.of(fmt.Sprint("forward ", i), [][]float32{x, w}, len(y), func(out []float64) {
+				cputest.Exact.Conv2d(c, cputest.Host(x), cputest.Host(w), kernel.Buffer{}, kernel.Host(out))
+			})
 			checkNaN(t, "output", outputs, want, c.OH, c.OW, c.O, 3)
 
-			inputs, want := make([]float32, len(x)), make([]float64, len(x))
+			inputs := make([]float32, len(x))
 			p.BackwardInput(c, y, w, nil, inputs)
-			cputest.Exact.Conv2dBackwardInput(c, cputest.Host(y), cputest.Host(w), kernel.Buffer{}, kernel.Host(want))
+			want = known.of(fmt.Sprint("backward input ", i), [][]float32{y, w}, len(x), func(out []float64) {
+				cputest.Exact.Conv2dBackwardInput(c, cputest.Host(y), cputest.Host(w), kernel.Buffer{}, kernel.Host(out))
+			})
 			checkNaN(t, "gradient of the input", inputs, want, c.H, c.W, c.C, 3*c.StrideH)
 
 			weights, clean := make([]float32, len(w)), cputest.Noise(rng, len(y))
@@ -36,8 +42,9 @@ func TestWinogradNaN(t *testing.T) {
 					t.Fatalf("NaN in channel %d reaches the weights of channel %d", place%c.C, k/c.O%c.C)
 				}
 			}
-			want = make([]float64, len(w))
-			cputest.Exact.Conv2dBackwardWeight(c, cputest.Host(x), cputest.Host(clean), kernel.Host(want))
+			want = known.of(fmt.Sprint("backward weight ", i), [][]float32{x, clean}, len(w), func(out []float64) {
+				cputest.Exact.Conv2dBackwardWeight(c, cputest.Host(x), cputest.Host(clean), kernel.Host(out))
+			})
 			for k, v := range want {
 				if v != v && weights[k] == weights[k] {
 					t.Fatalf("NaN doesn't reach weight %d", k)

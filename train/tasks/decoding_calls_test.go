@@ -1,11 +1,10 @@
 //go:build linux && (amd64 || arm64) && !nocuda
 
-package cuda_test
+package tasks_test
 
 import (
 	"context"
 	"maps"
-	"strings"
 	"testing"
 
 	"github.com/ebitengine/purego"
@@ -22,7 +21,7 @@ import (
 // and one to sample the next code. The program waits once for each row of codes.
 func TestDecodingCalls(t *testing.T) {
 	functions, launches := maps.Clone(emulator.Functions()), 0
-	maps.DeleteFunc(functions, func(name string, _ uintptr) bool { return strings.HasPrefix(name, "cuGraph") }) // so that all launches are counted
+	withoutGraphs(functions) // so that all launches are counted
 	launch, waits := functions["cuLaunchKernel"], countWaits(functions)
 	functions["cuLaunchKernel"] = purego.NewCallback(func(f, gx, gy, gz, bx, by, bz, shared, stream, params, extra uintptr) uintptr {
 		launches++

@@ -1,6 +1,6 @@
 //go:build linux && (amd64 || arm64) && !nocuda
 
-package cuda_test
+package tasks_test
 
 import (
 	"context"

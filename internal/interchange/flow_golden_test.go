@@ -1,9 +1,8 @@
-package flows_test
+package interchange
 
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/golden"
-	"github.com/bestiary-ml/bestiary/internal/interchange"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
@@ -19,30 +17,30 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// The testdata are from the reference implementation in PyTorch 1.13, in float32.
+// The testdata of flows are from the reference implementation in PyTorch 1.13, in float32.
 
-func TestReference(t *testing.T) {
-	files, err := filepath.Glob("testdata/flow_realnvp_*.safetensors")
+func TestGoldenFlow(t *testing.T) {
+	files, err := filepath.Glob("../../flows/testdata/flow_realnvp_*.safetensors")
 	if err != nil || len(files) != 3 {
 		t.Fatalf("testdata has %d files (%v), want 3", len(files), err)
 	}
 	golden.KernelSets(t, func(t *testing.T, d *tensor.Device) {
 		for _, path := range files {
 			name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "flow_realnvp_"), ".safetensors")
-			t.Run(name, func(t *testing.T) { newReference(t, d, golden.Read(t, path)).check(t) })
+			t.Run(name, func(t *testing.T) { newFlowReference(t, d, golden.Read(t, path)).check(t) })
 		}
 	})
 }
 
-// reference is a flow with the weights of a file, and the file.
-type reference struct {
+// flowReference is a flow with the weights of a file, and the file.
+type flowReference struct {
 	*flows.RealNVP
 	*safetensors.File
 	d       *tensor.Device
 	x, cond *tensor.Tensor
 }
 
-func newReference(t *testing.T, d *tensor.Device, file *safetensors.File) *reference {
+func newFlowReference(t *testing.T, d *tensor.Device, file *safetensors.File) *flowReference {
 	t.Helper()
 	cfg := flows.Config{BoundedScale: true, RepeatHidden: true, Permutation: flows.FlipMasks, Norm: flows.NoNormalization}
 	var permutation, batchNorm bool
@@ -65,7 +63,7 @@ func newReference(t *testing.T, d *tensor.Device, file *safetensors.File) *refer
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &reference{RealNVP: f, File: file, d: d}
+	r := &flowReference{RealNVP: f, File: file, d: d}
 	r.x = r.tensor(t, "x")
 	if cfg.Classes > 0 {
 		r.cond = r.tensor(t, "y")
@@ -73,7 +71,7 @@ func newReference(t *testing.T, d *tensor.Device, file *safetensors.File) *refer
 	return r
 }
 
-func (r *reference) tensor(t *testing.T, name string) *tensor.Tensor {
+func (r *flowReference) tensor(t *testing.T, name string) *tensor.Tensor {
 	t.Helper()
 	values, shape, err := r.Float32(name)
 	if err != nil {
@@ -82,36 +80,17 @@ func (r *reference) tensor(t *testing.T, name string) *tensor.Tensor {
 	return r.d.From(values, shape...)
 }
 
-// compare fails if got is further from the reference than tolerance, relative to the reference's largest magnitude.
-func compare(t *testing.T, what string, got, want []float32, tolerance float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s: %d numbers, want %d", what, len(got), len(want))
-	}
-	largest, worst := 0.0, 0.0
-	for i := range want {
-		largest = max(largest, math.Abs(float64(want[i])))
-		worst = max(worst, math.Abs(float64(got[i])-float64(want[i])))
-		if math.IsNaN(float64(got[i])) {
-			t.Fatalf("%s: element %d is NaN", what, i)
-		}
-	}
-	if worst > tolerance*largest {
-		t.Errorf("%s: off by %.3g of %.3g", what, worst, largest)
-	}
-}
-
-func (r *reference) compare(t *testing.T, name string, got *tensor.Tensor, tolerance float64) {
+func (r *flowReference) compare(t *testing.T, name string, got *tensor.Tensor, tolerance float64) {
 	t.Helper()
 	want, _, err := r.Float32(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	compare(t, name, got.Values(), want, tolerance)
+	golden.Near(t, name, got.Values(), want, tolerance)
 }
 
-func (r *reference) check(t *testing.T) {
-	if err := interchange.LoadRealNVP(r.RealNVP, r.File, "weight."); err != nil {
+func (r *flowReference) check(t *testing.T) {
+	if err := LoadRealNVP(r.RealNVP, r.File, "weight."); err != nil {
 		t.Fatal(err)
 	}
 	r.train(t)
@@ -119,14 +98,14 @@ func (r *reference) check(t *testing.T) {
 	r.SetTraining(false)
 	r.evaluate(t, 1e-3, 1e-3) // with our own weights after training
 
-	if err := interchange.LoadRealNVP(r.RealNVP, r.File, "after."); err != nil {
+	if err := LoadRealNVP(r.RealNVP, r.File, "after."); err != nil {
 		t.Fatal(err)
 	}
 	r.evaluate(t, 1e-5, 1e-5) // with the reference's
 }
 
 // train repeats the reference's four steps of Adam.
-func (r *reference) train(t *testing.T) {
+func (r *flowReference) train(t *testing.T) {
 	params := nn.Trainable(r)
 	adam := make([]kernel.AdamParam, len(params))
 	for i, p := range params {
@@ -187,7 +166,7 @@ func (r *reference) train(t *testing.T) {
 }
 
 // gradients compares those of the last step.
-func (r *reference) gradients(t *testing.T) {
+func (r *flowReference) gradients(t *testing.T) {
 	layers := r.Layers()
 	for i, b := range layers {
 		path := fmt.Sprintf("grad.flows.%d.", i)
@@ -197,17 +176,17 @@ func (r *reference) gradients(t *testing.T) {
 			}
 			want, _, err := r.Float32(path + p.Path)
 			if c, ok := b.(*flows.AffineCoupling); ok {
-				want, err = interchange.CouplingParam(c, r.File, path, p)
+				want, err = CouplingParam(c, r.File, path, p)
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			compare(t, path+p.Path, p.Tensor.Grad().Values(), want, 1e-4)
+			golden.Near(t, path+p.Path, p.Tensor.Grad().Values(), want, 1e-4)
 		}
 	}
 }
 
-func (r *reference) evaluate(t *testing.T, tolerance, logDetTolerance float64) {
+func (r *flowReference) evaluate(t *testing.T, tolerance, logDetTolerance float64) {
 	z, logDet := r.Forward(r.x, r.cond)
 	r.compare(t, "eval.u", z, tolerance)
 	r.compare(t, "eval.log_det", logDet, logDetTolerance)
@@ -218,4 +197,38 @@ func (r *reference) evaluate(t *testing.T, tolerance, logDetTolerance float64) {
 	r.compare(t, "sample.inverse_log_det", inverseLogDet, logDetTolerance)
 	r.compare(t, "sample.log_prob", r.Base.LogProb(latent, nil).Sub(inverseLogDet), tolerance)
 	r.compare(t, "sample.log_prob", r.LogProb(r.tensor(t, "sample.x"), r.cond), 10*tolerance)
+}
+
+func TestLoadRealNVPRefuses(t *testing.T) {
+	d := golden.CPU(t)
+	file, err := safetensors.Read("../../flows/testdata/flow_realnvp_plain_half.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := flows.Config{
+		Dim: 6, Layers: 3, Hidden: []int{12, 12}, RepeatHidden: true, Mask: flows.Half, Permutation: flows.FlipMasks,
+		Norm: flows.NoNormalization,
+	}
+	load := func(change func(*flows.Config)) error {
+		cfg := good
+		change(&cfg)
+		f, err := flows.NewRealNVP(d, cfg, tensor.NewGenerator(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return LoadRealNVP(f, file, "weight.")
+	}
+	if err := load(func(*flows.Config) {}); err != nil {
+		t.Error(err)
+	}
+	for want, change := range map[string]func(*flows.Config){
+		"another mask": func(c *flows.Config) { c.Mask = flows.Odds },
+		`"weight.flows.0.s.0.weight" with shape [12 6] instead of [8 6]`: func(c *flows.Config) { c.Hidden = []int{8, 12} },
+		`"weight.flows.3.mask"`: func(c *flows.Config) { c.Layers = 4 },
+		"log_gamma":             func(c *flows.Config) { c.Norm = flows.BatchNormalization },
+	} {
+		if err := load(change); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that says %q", err, want)
+		}
+	}
 }

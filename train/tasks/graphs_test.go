@@ -1,9 +1,11 @@
 //go:build linux && (amd64 || arm64) && !nocuda
 
-package cuda_test
+package tasks_test
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/cuda"
@@ -14,16 +16,19 @@ import (
 	"github.com/bestiary-ml/bestiary/train"
 )
 
-// TestTraining trains a small network with and without graphs and compares the results to the bit. It has dropout, batch norm, a
+// TestGraphsTrainAlike trains a small network with and without graphs and compares the results to the bit. It has dropout, batch norm, a
 // learning-rate schedule, batches of two sizes, and an evaluation in between.
-func TestTraining(t *testing.T) {
+func TestGraphsTrainAlike(t *testing.T) {
 	with, graphs := trained(t, true)
-	without, _ := trained(t, false)
+	without, none := trained(t, false)
 	if !slices.Equal(with, without) {
 		t.Error("losses or weights differ from those without graphs")
 	}
 	if use := graphs.Graphs(); use.Launched < 6 {
 		t.Errorf("use of graphs: %+v", use)
+	}
+	if use := none.Graphs(); use.Captured+use.Launched != 0 {
+		t.Errorf("graphs of the device without: %+v", use)
 	}
 	graphs.Close()
 	if use := graphs.Graphs(); use.Captured != 0 {
@@ -31,14 +36,20 @@ func TestTraining(t *testing.T) {
 	}
 }
 
+// withoutGraphs removes the functions for graphs from a driver's, as if it were too old.
+func withoutGraphs(functions map[string]uintptr) {
+	maps.DeleteFunc(functions, func(name string, _ uintptr) bool { return strings.HasPrefix(name, "cuGraph") })
+}
+
 // trained returns the losses of a training run, and its final weights.
 func trained(t *testing.T, graphs bool) ([]float32, *cuda.Device) {
-	gpu, err := cuda.OpenWith(emulator.Functions())
+	functions := maps.Clone(emulator.Functions())
+	if !graphs {
+		withoutGraphs(functions)
+	}
+	gpu, err := cuda.OpenWith(functions)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if !graphs {
-		gpu.WithoutGraphs()
 	}
 	const width = 6
 	d, g := engine.NewDevice(gpu), tensor.NewGenerator(1)

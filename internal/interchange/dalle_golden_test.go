@@ -1,4 +1,4 @@
-package dalle_test
+package interchange
 
 import (
 	"encoding/json"
@@ -10,7 +10,6 @@ import (
 
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/internal/golden"
-	"github.com/bestiary-ml/bestiary/internal/interchange"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -18,8 +17,8 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// reference reads a file of reference values and returns it with its model.
-func reference(t *testing.T, d *tensor.Device, path string) (*safetensors.File, *dalle.DALLE) {
+// referenceDALLE reads a file of reference values and returns it with its model.
+func referenceDALLE(t *testing.T, d *tensor.Device, path string) (*safetensors.File, *dalle.DALLE) {
 	t.Helper()
 	f := golden.Read(t, path)
 	var h struct {
@@ -62,14 +61,14 @@ func reference(t *testing.T, d *tensor.Device, path string) (*safetensors.File, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := load(m, f); err != nil {
+	if err := loadWeights(m, f); err != nil {
 		t.Fatal(err)
 	}
 	return f, m
 }
 
-// load sets m's parameters from the state_dict in a file of reference values.
-func load(m *dalle.DALLE, f *safetensors.File) error {
+// loadWeights sets m's parameters from the state_dict in a file of reference values.
+func loadWeights(m *dalle.DALLE, f *safetensors.File) error {
 	const prefix = "weight."
 	var names []string
 	for _, name := range f.Names() {
@@ -77,7 +76,7 @@ func load(m *dalle.DALLE, f *safetensors.File) error {
 			names = append(names, name)
 		}
 	}
-	return interchange.LoadDALLE(m, names, func(name string) (safetensors.Tensor, error) {
+	return LoadDALLE(m, names, func(name string) (safetensors.Tensor, error) {
 		t, err := f.Tensor(prefix + name)
 		if err != nil {
 			return safetensors.Tensor{}, err
@@ -88,18 +87,18 @@ func load(m *dalle.DALLE, f *safetensors.File) error {
 
 func goldenFiles(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("testdata/dalle_*.safetensors")
+	files, err := filepath.Glob("../../dalle/testdata/dalle_*.safetensors")
 	if err != nil || len(files) != 9 {
 		t.Fatalf("%d golden files, %v", len(files), err)
 	}
 	return files
 }
 
-func TestGolden(t *testing.T) {
+func TestGoldenDALLE(t *testing.T) {
 	for _, path := range goldenFiles(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".safetensors"), func(t *testing.T) {
 			golden.KernelSets(t, func(t *testing.T, d *tensor.Device) {
-				f, m := reference(t, d, path)
+				f, m := referenceDALLE(t, d, path)
 				text, image := golden.Ints(t, f, "text"), golden.Ints(t, f, "image")
 				compareLogits(t, d, m, f, text, image)
 
@@ -148,7 +147,7 @@ func compareLogits(t *testing.T, d *tensor.Device, m *dalle.DALLE, f *safetensor
 func compareGradients(t *testing.T, m *dalle.DALLE, f *safetensors.File) {
 	t.Helper()
 	compared := 0
-	for _, e := range interchange.DALLEState(m) {
+	for _, e := range DALLEState(m) {
 		if e.Alias {
 			continue
 		}
