@@ -168,9 +168,8 @@ func TestDividedParameters(t *testing.T) {
 				t.Fatalf("%s, %d ranks: %v", way[0], n, errs)
 			}
 			if way[0] == ShardParameters {
-				own, last := 1/float64(n), 1/float64(deepBlocks)
-				if most := last + (1-last)*own + 0.05; forward > most || between > own+0.05 {
-					t.Errorf("%d ranks: a rank holds %.2f of the blocks after the forward pass and %.2f between steps, of %.2f and %.2f", n, forward, between, most, own)
+				if most := 1 / float64(deepBlocks); forward > most || between > 0 { // a rank's part is in its home
+					t.Errorf("%d ranks: a rank can read %.2f of the blocks after the forward pass and %.2f between steps, of %.2f and none", n, forward, between, most)
 				}
 			}
 			models, errs := trainDeep(t, dir, 6-n, c, Options{Shard: way[1], Resume: true}, nil)
@@ -233,7 +232,7 @@ func TestDividedParametersFail(t *testing.T) {
 	d := engine.NewDevice(elsewhere{engine.Kernels(openPortable())})
 	task := Task[RowBatch]{Module: newDeep(d)}
 	err := task.checkRanks(Options{Ranks: &Ranks{group: comm.Local(2)[0], timeout: time.Second}, Shard: ShardParameters}, c)
-	if err == nil || !strings.Contains(err.Error(), "needs a processor under Linux") {
+	if err == nil || !strings.Contains(err.Error(), "memory of cpu/portable can't be given back at fixed addresses; use gradients") {
 		t.Errorf("%v", err)
 	}
 }
@@ -243,6 +242,6 @@ type elsewhere struct{ kernel.Device }
 
 func (e elsewhere) Features() kernel.Features {
 	f := e.Device.Features()
-	f.HostMemory = false
+	f.HostMemory, f.Regions = false, nil
 	return f
 }
