@@ -79,11 +79,20 @@ func readable(v *float32) (ok bool) {
 // trainDeep trains on n ranks and returns their models.
 func trainDeep(t *testing.T, dir string, n int, c Config, o Options, change func(rank int, m *deep, task *Task[RowBatch])) (models []*deep, errs []error) {
 	t.Helper()
-	groups := comm.Local(n)
+	devices := make([]*tensor.Device, n)
+	for i := range devices {
+		devices[i] = openPortable()
+	}
+	return trainDeepOn(t, dir, devices, comm.Local(n), c, o, change)
+}
+
+// trainDeepOn is trainDeep on devices, a rank on each.
+func trainDeepOn(t *testing.T, dir string, devices []*tensor.Device, groups []comm.Group, c Config, o Options, change func(rank int, m *deep, task *Task[RowBatch])) (models []*deep, errs []error) {
+	t.Helper()
+	n := len(devices)
 	models, errs = make([]*deep, n), make([]error, n)
 	var wait sync.WaitGroup
-	for i := range n {
-		d := openPortable()
+	for i, d := range devices {
 		m := newDeep(d)
 		rows, err := NewRows(toyRows(), toyInputs, nil, 8, false, 3)
 		if err != nil {

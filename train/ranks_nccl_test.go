@@ -4,13 +4,16 @@ package train
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/bestiary-ml/bestiary/internal/comm"
 	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
+	"github.com/bestiary-ml/bestiary/internal/dynamic"
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/nccl"
 	"github.com/bestiary-ml/bestiary/internal/nccl/standin"
@@ -20,6 +23,13 @@ import (
 
 // emulatedGPUs returns n emulated GPUs and the stand-in for NCCL, whose operations run in the GPUs' streams.
 func emulatedGPUs(t *testing.T, n int) ([]*tensor.Device, standin.Controls) {
+	t.Helper()
+	devices, s, _ := emulatedGPUsWithMemory(t, n)
+	return devices, s
+}
+
+// emulatedGPUsWithMemory also returns, for each GPU, what tells the bytes that its driver has given away.
+func emulatedGPUsWithMemory(t *testing.T, n int) ([]*tensor.Device, standin.Controls, []func() int) {
 	t.Helper()
 	folder := t.TempDir()
 	path, err := standin.Build(folder, "23007")
@@ -34,7 +44,10 @@ func emulatedGPUs(t *testing.T, n int) ([]*tensor.Device, standin.Controls) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	devices, queues := make([]*tensor.Device, n), make([]func(stream uintptr, run func()), n)
+	before := emulator.Granularity
+	emulator.Granularity = uintptr(os.Getpagesize()) // the tests' blocks are small
+	t.Cleanup(func() { emulator.Granularity = before })
+	devices, queues, taken := make([]*tensor.Device, n), make([]func(stream uintptr, run func()), n), make([]func() int, n)
 	for i := range devices {
 		functions, queue := emulator.Another(i)
 		functions["cuCtxSetCurrent"] = s.Address("standin_use") // so that the stand-in knows the GPU of the thread
@@ -43,9 +56,14 @@ func emulatedGPUs(t *testing.T, n int) ([]*tensor.Device, standin.Controls) {
 			t.Fatal(err)
 		}
 		devices[i], queues[i] = engine.NewDevice(gpu), queue
+		taken[i] = func() int {
+			available, total := new(uint64), new(uint64)
+			dynamic.Call(functions["cuMemGetInfo_v2"], uintptr(unsafe.Pointer(available)), uintptr(unsafe.Pointer(total)))
+			return int(*total - *available)
+		}
 	}
 	s.Queue(func(gpu int, stream uintptr, run func()) { queues[gpu](stream, run) })
-	return devices, s
+	return devices, s, taken
 }
 
 // TestNCCL trains on two emulated GPUs, joined by a stand-in for NCCL: the losses are those of one. The emulated GPUs run work only
@@ -69,7 +87,7 @@ func TestNCCL(t *testing.T) {
 		groups []comm.Group
 	}{
 		{ShardNone, "", false, onlyMessages(t, 2)}, {ShardOptimizer, "", false, onlyMessages(t, 2)}, {ShardGradients, "", false, onlyMessages(t, 2)},
-		{ShardGradients, "", true, comm.Local(2)},
+		{ShardParameters, "", false, onlyMessages(t, 2)}, {ShardGradients, "", true, comm.Local(2)}, {ShardParameters, "", true, comm.Local(2)},
 		{ShardNone, ReduceBfloat16, false, onlyMessages(t, 2)}, {ShardGradients, ReduceBfloat16, false, onlyMessages(t, 2)},
 	} {
 		dir := filepath.Join(t.TempDir(), "together")

@@ -32,6 +32,7 @@ const (
 	attributeMajor              = 75
 	attributeMinor              = 76
 	attributeSharedMemoryOptIn  = 97
+	attributeVirtualMemory      = 102
 )
 
 // nonBlocking is the flag of a stream that doesn't wait for the default stream.
