@@ -66,7 +66,6 @@ func newDivided(r *reducer) (d *divided, err error) {
 			idle = 0
 		}
 	}
-	regions.Trim()
 	return d, nil
 }
 

@@ -29,7 +29,7 @@ const deepBlocks = 4
 
 func newDeep(d *tensor.Device) *deep {
 	g := tensor.NewGenerator(3)
-	m := &deep{width: 96, in: nn.NewLinear(d, toyInputs, 96, true, g)}
+	m := &deep{width: 64, in: nn.NewLinear(d, toyInputs, 64, true, g)}
 	for range deepBlocks {
 		m.blocks = append(m.blocks, nn.NewLinear(d, m.width, m.width, true, g))
 	}

@@ -87,7 +87,7 @@ func TestNCCL(t *testing.T) {
 		groups []comm.Group
 	}{
 		{ShardNone, "", false, onlyMessages(t, 2)}, {ShardOptimizer, "", false, onlyMessages(t, 2)}, {ShardGradients, "", false, onlyMessages(t, 2)},
-		{ShardParameters, "", false, onlyMessages(t, 2)}, {ShardGradients, "", true, comm.Local(2)}, {ShardParameters, "", true, comm.Local(2)},
+		{ShardParameters, "", true, comm.Local(2)},
 		{ShardNone, ReduceBfloat16, false, onlyMessages(t, 2)}, {ShardGradients, ReduceBfloat16, false, onlyMessages(t, 2)},
 	} {
 		dir := filepath.Join(t.TempDir(), "together")
@@ -114,11 +114,30 @@ func TestNCCL(t *testing.T) {
 			t.Errorf("%s: prints\n%s", test.shard, printed.String())
 		}
 	}
+	dir := filepath.Join(t.TempDir(), "resumed") // by other numbers of GPUs, with other shards
+	for steps, part := range []struct {
+		n     int
+		shard Shard
+	}{{2, ShardParameters}, {1, ShardNone}, {2, ShardParameters}} {
+		c := c
+		c.Steps = steps + 1
+		errs, _ := trainOn(t, dir, devices[:part.n], comm.Local(part.n), false, c, Options{Shard: part.shard, Resume: steps > 0}, func(_ int, task *Task[RowBatch]) {
+			if steps < 2 { // that of one GPU is evaluated at its end
+				task.Evaluate = nil
+			}
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Fatalf("%s, resumed: %v", part.shard, err)
+		}
+	}
+	if err := agreeWithin(loggedLosses(t, alone[false]), loggedLosses(t, dir), 1e-5); err != nil {
+		t.Errorf("resumed: %v", err)
+	}
 	s.Fail("ncclCommInitRankConfig", 5) // as with two ranks on one GPU
 	defer s.Fail("", 0)
-	dir := filepath.Join(t.TempDir(), "refused")
+	dir = filepath.Join(t.TempDir(), "refused")
 	var printed progress
-	errs, _ := trainOn(t, dir, devices, comm.Local(2), false, c, Options{Progress: &printed}, nil)
+	errs, _ := trainOn(t, dir, devices, comm.Local(2), false, c, Options{Shard: ShardParameters, Progress: &printed}, nil)
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,9 @@ const (
 // nonBlocking is the flag of a stream that doesn't wait for the default stream.
 const nonBlocking = 1
 
+// disableTiming is the flag of an event that only orders work.
+const disableTiming = 2
+
 var opened struct {
 	sync.Once
 	*driver

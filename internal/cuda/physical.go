@@ -38,15 +38,14 @@ func (d *Device) location() location {
 // reclaim unmaps the released regions that no kernel uses any more.
 func (d *Device) reclaim() {
 	d.physical.leaving = slices.DeleteFunc(d.physical.leaving, func(r *region) bool {
-		result := d.call(cuEventQuery, r.left)
-		if result == notReady {
-			return false
+		passed, err := d.passed(r.left)
+		if err != nil {
+			panic(err)
 		}
-		if result != success {
-			panic(d.driver.failure(cuEventQuery, result))
+		if passed {
+			r.unmap()
 		}
-		r.unmap()
-		return true
+		return passed
 	})
 }
 

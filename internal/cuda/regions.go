@@ -64,7 +64,6 @@ func (r regions) Reserve(n int) (kernel.Region, error) {
 	if err := d.check(cuMemAddressReserve, uintptr(unsafe.Pointer(&made.addr)), uintptr(made.size), 0, 0, 0); err != nil {
 		return nil, err
 	}
-	const disableTiming = 2
 	return made, d.check(cuEventCreate, uintptr(unsafe.Pointer(&made.left)), disableTiming)
 }
 
@@ -77,16 +76,16 @@ func (r regions) Trim() {
 // Data implements kernel.Region.
 func (r *region) Data() kernel.Buffer { return kernel.Buffer{Addr: r.addr, Len: r.n, Size: 4} }
 
-// Restore implements kernel.Region. Its own memory is still there if kernels may still use it: what comes into it is queued after them.
+// Restore implements kernel.Region. Memory that kernels may still use is still there: what comes into it is queued after them.
 func (r *region) Restore() error {
 	d := r.device
 	if at := slices.Index(d.physical.leaving, r); at >= 0 {
 		d.physical.leaving = slices.Delete(d.physical.leaving, at, at+1)
 	}
+	d.reclaim()
 	if r.memory != 0 {
 		return nil
 	}
-	d.reclaim()
 	memory := d.takePhysical(r.size)
 	if err := d.check(cuMemMap, uintptr(r.addr), uintptr(r.size), 0, memory, 0); err != nil {
 		d.givePhysical(r.size, memory)
@@ -98,14 +97,15 @@ func (r *region) Restore() error {
 	return d.check(cuMemSetAccess, uintptr(r.addr), uintptr(r.size), uintptr(unsafe.Pointer(allowed)), 1)
 }
 
-// Release implements kernel.Region. The memory is unmapped by a later Restore of another region, once the kernels that the device has got
-// so far have run. Memory that none has needed since the last Release is more than the regions in use need together.
+// Release implements kernel.Region. The memory is unmapped by a later call, once the kernels that the device has got so far have run. What
+// is unmapped and was not needed again since the last Release goes back to the driver.
 func (r *region) Release() error {
 	d := r.device
 	if r.memory == 0 || slices.Contains(d.physical.leaving, r) {
 		return nil
 	}
 	d.dropPhysical()
+	d.reclaim()
 	d.flush()
 	d.must(cuEventRecord, r.left, d.stream)
 	d.physical.leaving = append(d.physical.leaving, r)

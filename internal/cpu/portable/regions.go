@@ -28,7 +28,7 @@ func (regions[F]) Reserve(n int) (kernel.Region, error) {
 	return region[F]{r}, nil
 }
 
-// Trim implements kernel.Regions. Regions are no garbage, so they trigger no collection.
+// Trim implements kernel.Regions.
 func (regions[F]) Trim() { debug.FreeOSMemory() }
 
 // region implements kernel.Region.
