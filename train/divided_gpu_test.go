@@ -85,7 +85,11 @@ func TestDividedParametersOnGPUs(t *testing.T) {
 		if run.n > 1 {
 			groups = onlyMessages(t, run.n)
 		}
-		_, errs := trainDeepOn(t, dir, devices[:run.n], groups, c, Options{Shard: run.shard}, watch)
+		fresh := make([]*tensor.Device, run.n) // without the buffers that a training before has left
+		for i := range fresh {
+			fresh[i] = engine.NewDevice(engine.Kernels(devices[i]))
+		}
+		_, errs := trainDeepOn(t, dir, fresh, groups, c, Options{Shard: run.shard}, watch)
 		if err := errors.Join(errs...); err != nil {
 			t.Fatalf("%s, %d ranks: %v", run.shard, run.n, err)
 		}

@@ -184,3 +184,54 @@ func TestRegionsUnsupported(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMappedAgain computes with a region whose memory comes and goes, on the GPU to test: by kernels, and by the graph of a segment that
+// was captured before.
+func TestMappedAgain(t *testing.T) {
+	d := deviceToTest(t)
+	if err := (regions{d}).Available(); err != nil {
+		t.Skip(err)
+	}
+	const n = 530_000 // two pages
+	all := reserve(t, d, n, n, n)
+	sum := d.Alloc(8)
+	got := make([]float32, 8)
+	before := d.Graphs()
+	for turn := range 9 {
+		r := all[turn%2]
+		restore(t, r)
+		first, last := r.Data().Slice(0, 4), r.Data().Slice(n-4, 4)
+		d.Fill(first, float64(turn))
+		d.Fill(last, float64(turn))
+		d.flush()
+		for i := range 4 { // a segment that is the same in every second turn
+			d.copy(sum.Addr+uint64(4*i), first.Addr+uint64(4*i), 1)
+			d.copy(sum.Addr+uint64(16+4*i), last.Addr+uint64(4*i), 1)
+		}
+		d.flush()
+		if err := r.Release(); err != nil {
+			t.Fatal(err)
+		}
+		if turn%3 == 2 {
+			restore(t, all[2]) // with new contents
+			d.Fill(all[2].Data().Slice(0, 4), -1)
+			if err := all[2].Release(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.Download(got, sum)
+		for i, v := range got {
+			if v != float32(turn) {
+				t.Fatalf("turn %d: element %d is %v", turn, i, v)
+			}
+		}
+	}
+	if now := d.Graphs(); now.Off == nil && now.Launched == before.Launched {
+		t.Error("no graph was launched")
+	}
+	for _, r := range all {
+		if err := r.Free(); err != nil {
+			t.Error(err)
+		}
+	}
+}
