@@ -72,7 +72,7 @@ func TestNCCL(t *testing.T) {
 	smallBuckets(t)
 	devices, s := emulatedGPUs(t, 2)
 	c := ranksConfig(3)
-	c.Clip = 0.5
+	c.Clip, c.EMA = 0.5, 0.9
 	alone := map[bool]string{}
 	for _, joint := range []bool{false, true} {
 		alone[joint] = filepath.Join(t.TempDir(), "alone")
@@ -116,12 +116,13 @@ func TestNCCL(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "resumed") // by other numbers of GPUs, with other shards
 	for steps, part := range []struct {
-		n     int
-		shard Shard
-	}{{2, ShardParameters}, {1, ShardNone}, {2, ShardParameters}} {
+		n       int
+		shard   Shard
+		offload Offload
+	}{{2, ShardParameters, ""}, {1, ShardNone, ""}, {2, ShardParameters, OffloadOptimizer}} {
 		c := c
 		c.Steps = steps + 1
-		errs, _ := trainOn(t, dir, devices[:part.n], comm.Local(part.n), false, c, Options{Shard: part.shard, Resume: steps > 0}, func(_ int, task *Task[RowBatch]) {
+		errs, _ := trainOn(t, dir, devices[:part.n], comm.Local(part.n), false, c, Options{Shard: part.shard, Offload: part.offload, Resume: steps > 0}, func(_ int, task *Task[RowBatch]) {
 			if steps < 2 { // that of one GPU is evaluated at its end
 				task.Evaluate = nil
 			}

@@ -5,12 +5,13 @@ import (
 	"unsafe"
 )
 
-// physical is the physical memory of a device's regions. It is kept as long as the regions that come next may need it: to create it takes
-// longer than to map it.
+// physical is the physical memory of a device's regions. Some is kept for the regions that come next, which spares two calls for
+// each.
 type physical struct {
-	unit    int               // bytes of which sizes are multiples; 0: not asked yet
-	idle    map[int][]uintptr // handles of memory that isn't mapped, by size in bytes
-	leaving []*region         // that are released, but still mapped, as queued kernels may use them
+	unit       int               // bytes of which sizes are multiples; 0: not asked yet
+	idle       map[int][]uintptr // handles of memory that isn't mapped, by size in bytes
+	held, free int               // bytes of all memory, and of what is idle
+	leaving    []*region         // that are released, but still mapped, as queued kernels may use them
 }
 
 // location is a CUmemLocation: a GPU.
@@ -116,6 +117,8 @@ func (d *Device) dropPhysical() {
 
 // accountFor counts memory of regions.
 func (d *Device) accountFor(held, free int) {
+	d.physical.held += held
+	d.physical.free += free
 	d.memory.Lock()
 	defer d.memory.Unlock()
 	d.memory.account(held, free)

@@ -97,14 +97,16 @@ func (r *region) Restore() error {
 	return d.check(cuMemSetAccess, uintptr(r.addr), uintptr(r.size), uintptr(unsafe.Pointer(allowed)), 1)
 }
 
-// Release implements kernel.Region. The memory is unmapped by a later call, once the kernels that the device has got so far have run. What
-// is unmapped and was not needed again since the last Release goes back to the driver.
+// Release implements kernel.Region. The memory is unmapped by a later call, once the kernels that the device has got so far have run. If
+// more is unmapped than mapped, as after an evaluation, that goes back to the driver.
 func (r *region) Release() error {
 	d := r.device
 	if r.memory == 0 || slices.Contains(d.physical.leaving, r) {
 		return nil
 	}
-	d.dropPhysical()
+	if p := &d.physical; p.free > p.held-p.free {
+		d.dropPhysical()
+	}
 	d.reclaim()
 	d.flush()
 	d.must(cuEventRecord, r.left, d.stream)
