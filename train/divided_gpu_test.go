@@ -115,12 +115,13 @@ func TestDividedParametersOnGPUs(t *testing.T) {
 	}
 }
 
-// TestDividedParametersAreAway reads parameters between steps, of which a rank has its part only.
+// TestDividedParametersAreAway reads parameters between steps, of which a rank has its part only: the training ends, and its parameters are
+// usable memory again.
 func TestDividedParametersAreAway(t *testing.T) {
 	setBuckets(t, 4000)
 	devices, _ := emulatedGPUs(t, 2)
 	c := ranksConfig(2)
-	_, errs := trainDeepOn(t, filepath.Join(t.TempDir(), "run"), devices, onlyMessages(t, 2), c, Options{Shard: ShardParameters}, func(_ int, m *deep, task *Task[RowBatch]) {
+	models, errs := trainDeepOn(t, filepath.Join(t.TempDir(), "run"), devices, onlyMessages(t, 2), c, Options{Shard: ShardParameters}, func(_ int, m *deep, task *Task[RowBatch]) {
 		task.Before = func(step int) {
 			if step == 2 {
 				m.blocks[deepBlocks-1].Weight.Values()
@@ -132,5 +133,6 @@ func TestDividedParametersAreAway(t *testing.T) {
 		if !errors.As(err, &failed) || !strings.Contains(err.Error(), "are not allocated") {
 			t.Errorf("rank %d: %v", rank, err)
 		}
+		_ = nn.Checksum(models[rank]) // reads all
 	}
 }

@@ -5,8 +5,7 @@ import (
 	"unsafe"
 )
 
-// physical is the physical memory of a device's regions. Some is kept for the regions that come next, which spares two calls for
-// each.
+// physical is the physical memory of a device's regions. Some is kept for the regions that come next, which spares two calls for each.
 type physical struct {
 	unit       int               // bytes of which sizes are multiples; 0: not asked yet
 	idle       map[int][]uintptr // handles of memory that isn't mapped, by size in bytes
