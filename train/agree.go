@@ -13,8 +13,8 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/comm"
 	"github.com/bestiary-ml/bestiary/internal/engine"
-	"github.com/bestiary-ml/bestiary/internal/pages"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 // RankFailed is the error of the ranks whose training ends because another rank has failed.
@@ -191,13 +191,22 @@ func (t *Task[B]) checkRanks(o Options, c Config) error {
 	if _, _, err := data.ShareOf(c.Batch, r.Rank(), r.Size()); err != nil {
 		return err
 	}
-	if device := nn.Params(t.Module)[0].Tensor.Device(); s == ShardParameters && !(pages.Supported && engine.Kernels(device).Features().HostMemory) {
-		return fault.Field("Shard", s, "needs a processor under Linux, whose memory can be given back page by page; use gradients")
+	if err := regionsOf(nn.Params(t.Module)[0].Tensor.Device()); s == ShardParameters && err != nil {
+		return fault.Field("Shard", s, "can't be used here: %v; use gradients", err)
 	}
 	if _, ok := any(t.Source).(sharer); !ok {
 		return fault.Field("Source", nil, "can't be divided among ranks; give it a method Share, or train in one process")
 	}
 	return t.Joint
+}
+
+// regionsOf returns an error if a device has no memory that can be given back, for parameters.
+func regionsOf(d *tensor.Device) error {
+	regions := engine.Kernels(d).Features().Regions
+	if regions == nil {
+		return fmt.Errorf("memory of %s can't be given back at fixed addresses", d.Name())
+	}
+	return regions.Available()
 }
 
 // sharer is a [Source] whose batches divide.

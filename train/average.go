@@ -52,7 +52,9 @@ func (a *Average) divide(g *gradients) {
 			whole[at], a.copies[i] = a.copies[i], nil
 		}
 	}
-	a.own, a.parts = g, g.zeros()
+	here := *g
+	here.stateDevice = g.device // the average is where the weights are, also if moments are elsewhere
+	a.own, a.parts = &here, here.zeros()
 	for j, p := range g.pieces {
 		engine.Kernels(g.device).Copy(kernel.Contiguous(p.n), engine.Data(a.parts[j]), engine.Data(whole[p.param]).Slice(p.from, p.n))
 	}

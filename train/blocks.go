@@ -18,12 +18,12 @@ type itinerary struct {
 func (t *itinerary) begin() error {
 	t.now = t.now[:0]
 	for _, d := range t.all {
-		d.gather(nil)
-		if err := d.await(nil); err != nil {
-			return &fault.RanksError{Err: err}
+		err := d.await(nil)
+		if err == nil && len(t.last) > 0 {
+			err = d.gather(t.last[0])
 		}
-		if len(t.last) > 0 {
-			d.gather(t.last[0])
+		if err != nil {
+			return &fault.RanksError{Err: err}
 		}
 	}
 	return nil
@@ -55,42 +55,48 @@ func (t *itinerary) end() error {
 	return nil
 }
 
-// blockOf returns the block to which the parameters of a bucket belong.
-func (d *divided) blockOf(i int) any { return d.params[d.buckets[i].params[0]].Block }
-
-// gather starts to gather a block; nil is what belongs to no block, which is there for the whole step.
-func (d *divided) gather(block any) {
-	for i := range d.held {
-		if d.blockOf(i) == block {
-			d.start(i, d.ranks.within)
-		}
+// of returns the parameters of a block; nil if there are none. The block nil is what belongs to no block.
+func (d *divided) of(block any) *held {
+	at := slices.IndexFunc(d.held, func(h *held) bool { return h.block == block })
+	if at < 0 {
+		return nil
 	}
+	return d.held[at]
 }
 
-// await waits until a block is there.
-func (d *divided) await(block any) error {
-	for i := range d.held {
-		if d.blockOf(i) == block {
-			if err := d.finish(i); err != nil {
-				return err
-			}
-		}
+// gather starts to gather a block, within a step.
+func (d *divided) gather(block any) error {
+	if h := d.of(block); h != nil {
+		return d.start(h, d.ranks.within)
 	}
 	return nil
 }
 
-// keep keeps two blocks and waits for the first.
+// await gathers a block and waits until it is there.
+func (d *divided) await(block any) error {
+	if err := d.gather(block); err != nil {
+		return err
+	}
+	if h := d.of(block); h != nil {
+		return d.finish(h)
+	}
+	return nil
+}
+
+// keep waits for a block, and starts to gather the next one. What belongs to no block stays, too. The next one begins only once the first
+// is there: the end of its gathering shows that a GPU has computed the block before the last, whose memory is free for the next one then.
 func (d *divided) keep(block, next any) error {
-	for i := range d.held {
-		if in := d.blockOf(i); in != nil && in != block && in != next {
-			if err := d.release(i); err != nil {
+	for _, h := range d.held {
+		if h.block != nil && h.block != block && h.block != next {
+			if err := d.release(h); err != nil {
 				return err
 			}
 		}
 	}
-	d.gather(block)
-	d.gather(next)
-	return d.await(block)
+	if err := d.await(block); err != nil {
+		return err
+	}
+	return d.gather(next)
 }
 
 // divides reports whether ranks have parts of the parameters only.

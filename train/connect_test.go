@@ -91,8 +91,9 @@ func (p *fakePeers) Wait(context.Context) (err error) {
 	p.pending = nil
 	return err
 }
-func (p *fakePeers) Close(context.Context) error { p.ended += "closed"; return nil }
-func (p *fakePeers) Abort() error                { p.ended += "aborted"; return nil }
+func (p *fakePeers) Mark() (func(context.Context) error, error) { return p.Wait, nil }
+func (p *fakePeers) Close(context.Context) error                { p.ended += "closed"; return nil }
+func (p *fakePeers) Abort() error                               { p.ended += "aborted"; return nil }
 
 // messages is a group that must not get what devices hold.
 type messages struct {
@@ -139,9 +140,12 @@ func onlyMessages(t *testing.T, n int) (groups []comm.Group) {
 }
 
 // smallBuckets makes buckets small, so that the toy has several.
-func smallBuckets(t *testing.T) {
+func smallBuckets(t *testing.T) { setBuckets(t, 20) }
+
+// setBuckets sets the least number of elements of a bucket.
+func setBuckets(t *testing.T, n int) {
 	before := bucketElements
-	bucketElements = 20
+	bucketElements = n
 	t.Cleanup(func() { bucketElements = before })
 }
 

@@ -49,7 +49,7 @@ func TestTorchrun(t *testing.T) {
 		reduce    Reduce
 		joint     bool
 		tolerance float64
-	}{{ShardNone, ReduceFloat32, true, 1e-5}, {ShardGradients, ReduceBfloat16, false, 1e-2}} {
+	}{{ShardNone, ReduceFloat32, true, 1e-5}, {ShardParameters, ReduceBfloat16, false, 1e-2}} {
 		alone := filepath.Join(t.TempDir(), "alone")
 		if errs, _ := trainOn(t, alone, devices[:1], comm.Local(1), test.joint, c, Options{}, nil); errs[0] != nil {
 			t.Fatal(errs[0])

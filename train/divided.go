@@ -4,31 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"runtime/debug"
-	"unsafe"
+	"slices"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/comm"
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
-	"github.com/bestiary-ml/bestiary/internal/pages"
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
 // divided keeps the parameters of a reducer's buckets with ShardParameters: between uses, a rank holds its own part of each bucket only
-// (ZeRO, stage 3; Rajbhandari et al., 2020). The parameters of a bucket lie in one region of memory. Its pages that others own are given
-// back to the system and come again at the same addresses, so views of parameters stay valid.
+// (ZeRO, stage 3; Rajbhandari et al., 2020). The parameters of a block of the model lie in one region, whose memory is given back and
+// comes again at the same addresses, so views of parameters stay valid.
 type divided struct {
 	*reducer
-	held []held // parallel to buckets
+	held []*held
 }
 
-// held is the memory of a bucket's parameters.
+// held are the parameters of a block.
 type held struct {
-	region *pages.Region
-	data   kernel.Buffer
-	whole  bool // all parts are there
-	coming *coming
+	block   any       // nil: they belong to none
+	buckets []*bucket // that they are in
+	region  kernel.Region
+	whole   bool     // all parts are in the region; otherwise this rank's are in the buckets' homes
+	coming  []coming // all-gathers that have been started, of each bucket
 }
 
 // coming is an all-gather that has been started.
@@ -42,27 +41,63 @@ type coming struct {
 const moved = 64 << 20
 
 // newDivided moves the parameters of a reducer to memory that can be given back. They are whole.
-func newDivided(r *reducer) (*divided, error) {
-	d := &divided{reducer: r}
-	idle := 0
+func newDivided(r *reducer) (d *divided, err error) {
+	defer fault.Catch(&err)
+	d = &divided{reducer: r}
+	regions := engine.Kernels(r.device).Features().Regions
+	var blocks []*held
 	for _, b := range r.buckets {
-		region, err := pages.Reserve(4 * b.length)
-		if err != nil {
-			return d, fmt.Errorf("the parameters can't be divided among the ranks: %w", err)
+		h := &held{block: r.params[b.params[0]].Block}
+		if at := slices.IndexFunc(blocks, func(other *held) bool { return other.block == h.block }); at >= 0 {
+			h = blocks[at]
+		} else {
+			blocks = append(blocks, h)
 		}
-		data := kernel.Buffer{Host: unsafe.Pointer(unsafe.SliceData(region.Bytes())), Len: b.length, Size: 4}
-		d.held = append(d.held, held{region: region, data: data, whole: true})
-		for at, i := range b.params {
-			r.move(r.params[i], data.Slice(b.offsets[at], r.params[i].Tensor.Len()))
+		h.buckets = append(h.buckets, b)
+	}
+	idle := 0
+	for _, h := range blocks {
+		if err := d.settle(h, regions); err != nil {
+			return d, err
 		}
-		if idle += 4 * b.length; idle >= moved {
-			debug.FreeOSMemory() // regions are no garbage, so they trigger no collection
+		d.held = append(d.held, h)
+		if idle += 4 * h.region.Data().Len; idle >= moved {
+			regions.Trim()
 			idle = 0
 		}
 	}
-	debug.FreeOSMemory()
 	return d, nil
 }
+
+// settle moves the parameters of a block to a region.
+func (d *divided) settle(h *held, regions kernel.Regions) (err error) {
+	length := 0
+	for _, b := range h.buckets {
+		length += aligned(b.length)
+	}
+	if h.region, err = regions.Reserve(length); err == nil {
+		err = h.region.Restore()
+	}
+	if err != nil {
+		return fmt.Errorf("the parameters can't be divided among the ranks: %w", err)
+	}
+	k := engine.Kernels(d.device)
+	k.Fill(h.region.Data(), 0) // what lies between parameters
+	at := 0
+	for _, b := range h.buckets {
+		b.home = k.Alloc(b.length / d.ranks.Size())
+		b.weights = h.region.Data().Slice(at, b.length)
+		for i, p := range b.params {
+			d.move(d.params[p], b.weights.Slice(b.offsets[i], d.params[p].Tensor.Len()))
+		}
+		at += aligned(b.length)
+	}
+	h.whole = true
+	return nil
+}
+
+// aligned rounds a number of elements up to lines of the caches, with which the memory of parameters begins.
+func aligned(n int) int { return (n + 15) / 16 * 16 }
 
 // move makes memory that of a parameter.
 func (r *reducer) move(p nn.Param, to kernel.Buffer) {
@@ -70,84 +105,74 @@ func (r *reducer) move(p nn.Param, to kernel.Buffer) {
 	engine.Place(p.Tensor, to)
 }
 
-// start begins to gather a bucket, unless it is there or on its way.
-func (d *divided) start(i int, within func() (context.Context, context.CancelFunc)) {
-	h, b := &d.held[i], d.buckets[i]
-	if h.whole || h.coming != nil {
-		return
-	}
-	ctx, cancel := within()
-	// The operation writes to memory that stays: network cards remember the pages of what they have written to.
-	all := d.sums.flat(engine.Take(d.device, b.length))
-	from, to := d.part(b)
-	engine.Kernels(d.device).Copy(kernel.Contiguous(to-from), all.data.Slice(from, to-from), h.data.Slice(from, to-from))
-	h.coming = &coming{d.sums.allGather(ctx, all), all, cancel}
+// own returns this rank's part of a bucket's elements in x.
+func (r *reducer) own(b *bucket, x kernel.Buffer) kernel.Buffer {
+	from, to := r.part(b)
+	return x.Slice(from, to-from)
 }
 
-// finish waits until a bucket is there.
-func (d *divided) finish(i int) error {
-	h := &d.held[i]
-	c := h.coming
-	if c == nil {
+// start begins to gather a block, unless it is there or on its way.
+func (d *divided) start(h *held, within func() (context.Context, context.CancelFunc)) error {
+	if h.whole || h.coming != nil {
 		return nil
 	}
-	defer c.cancel()
-	if err := c.Wait(); err != nil { // the operation may still use the memory
-		return err
-	}
-	h.coming = nil
-	if err := d.restore(i); err != nil {
-		return err
-	}
-	for _, part := range d.others(i) {
-		if n := part.to - part.from; n > 0 { // a slice without elements could point behind the memory
-			engine.Kernels(d.device).Copy(kernel.Contiguous(n), h.data.Slice(part.from, n), c.all.data.Slice(part.from, n))
+	k := engine.Kernels(d.device)
+	direct := !k.Features().HostMemory
+	if direct {
+		if err := h.region.Restore(); err != nil {
+			return err
 		}
 	}
-	engine.Give(d.device, c.all.data)
-	h.whole = true
+	for _, b := range h.buckets {
+		to := b.weights
+		if !direct { // network cards remember the pages of what they have written to, so that must be memory that stays
+			to = engine.Take(d.device, b.length)
+		}
+		ctx, cancel := within()
+		all := d.sums.flat(to)
+		k.Copy(kernel.Contiguous(b.home.Len), d.own(b, to), b.home)
+		h.coming = append(h.coming, coming{d.sums.allGather(ctx, all), all, cancel})
+	}
 	return nil
 }
 
-// release gives back what other ranks own of a bucket.
-func (d *divided) release(i int) error {
-	h := &d.held[i]
-	if err := d.finish(i); err != nil || !h.whole {
+// finish waits until a block is there, if it is on its way.
+func (d *divided) finish(h *held) error {
+	if h.coming == nil {
+		return nil
+	}
+	for _, c := range h.coming {
+		err := c.Wait()
+		c.cancel()
+		if err != nil { // the operation may still use the memory
+			return err
+		}
+	}
+	if err := h.region.Restore(); err != nil {
 		return err
+	}
+	for i, b := range h.buckets {
+		if from := h.coming[i].all.data; from != b.weights {
+			engine.Kernels(d.device).Copy(kernel.Contiguous(b.length), b.weights, from)
+			engine.Give(d.device, from)
+		}
+		b.away = false
+	}
+	h.coming, h.whole = nil, true
+	return nil
+}
+
+// release gives back the parameters of a block but for this rank's part.
+func (d *divided) release(h *held) error {
+	if err := d.finish(h); err != nil || !h.whole {
+		return err
+	}
+	for _, b := range h.buckets {
+		engine.Kernels(d.device).Copy(kernel.Contiguous(b.home.Len), b.home, d.own(b, b.weights))
+		b.away = true
 	}
 	h.whole = false
-	for _, part := range d.others(i) {
-		first, end := h.region.Range(4*part.from, 4*part.to)
-		if first >= end {
-			first, end = 4*part.to, 4*part.to
-		}
-		for _, stale := range []span{{part.from, first / 4}, {end / 4, part.to}} { // a mistake must be seen here, too
-			engine.Kernels(d.device).Fill(h.data.Slice(stale.from, stale.to-stale.from), math.NaN())
-		}
-		if err := h.region.Release(4*part.from, 4*part.to); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// span are the elements [from, to) of a bucket.
-type span struct{ from, to int }
-
-// others returns the elements of a bucket that other ranks own.
-func (d *divided) others(i int) [2]span {
-	from, to := d.part(d.buckets[i])
-	return [2]span{{0, from}, {to, d.buckets[i].length}}
-}
-
-// restore makes the memory of what other ranks own usable.
-func (d *divided) restore(i int) error {
-	for _, part := range d.others(i) {
-		if err := d.held[i].region.Restore(4*part.from, 4*part.to); err != nil {
-			return err
-		}
-	}
-	return nil
+	return h.region.Release()
 }
 
 // gatherAll makes all parameters whole, for all ranks or, with keep false, for others than this one. All ranks call it. It waits for
@@ -156,16 +181,20 @@ func (d *divided) gatherAll(keep bool) error {
 	if d.ranks.lost != nil { // nobody would come
 		return d.ranks.lost
 	}
-	for i := range d.held {
-		d.start(i, d.ranks.waiting)
-		if i+1 < len(d.held) {
-			d.start(i+1, d.ranks.waiting)
+	for i, h := range d.held {
+		if err := d.start(h, d.ranks.waiting); err != nil {
+			return err
 		}
-		if err := d.finish(i); err != nil {
+		if i+1 < len(d.held) {
+			if err := d.start(d.held[i+1], d.ranks.waiting); err != nil {
+				return err
+			}
+		}
+		if err := d.finish(h); err != nil {
 			return d.ranks.late(err, patience*d.ranks.timeout)
 		}
 		if !keep {
-			if err := d.release(i); err != nil {
+			if err := d.release(h); err != nil {
 				return err
 			}
 		}
@@ -175,28 +204,44 @@ func (d *divided) gatherAll(keep bool) error {
 
 // releaseAll gives back what other ranks own.
 func (d *divided) releaseAll() (err error) {
-	for i := range d.held {
-		err = errors.Join(err, d.release(i))
+	for _, h := range d.held {
+		err = errors.Join(err, d.release(h))
 	}
 	return err
 }
 
-// end returns the parameters to ordinary memory. Unless they are whole, what other ranks own is lost.
-func (d *divided) end() error {
-	for i, h := range d.held {
-		if !h.whole {
-			if err := d.restore(i); err != nil {
-				return err
+// end returns the parameters to ordinary memory. Unless they are whole, what other ranks own is lost, and becomes zeros.
+func (d *divided) end() (err error) {
+	k := engine.Kernels(d.device)
+	for _, h := range d.held {
+		for _, b := range h.buckets {
+			for _, i := range b.params {
+				to := k.Alloc(d.params[i].Tensor.Len())
+				if h.whole {
+					d.move(d.params[i], to)
+					continue
+				}
+				k.Fill(to, 0)
+				engine.Place(d.params[i].Tensor, to)
 			}
+			if !h.whole {
+				d.keepOwn(b)
+			}
+			b.away = false
 		}
-		for _, at := range d.buckets[i].params {
-			p := d.params[at]
-			d.move(p, engine.Kernels(d.device).Alloc(p.Tensor.Len()))
-		}
-		if err := h.region.Free(); err != nil {
-			return err
+		if h.coming == nil { // otherwise an operation may still write there
+			err = errors.Join(err, h.region.Free())
 		}
 	}
 	d.held = nil
-	return nil
+	return err
+}
+
+// keepOwn copies this rank's part of a bucket from its home to the parameters.
+func (d *divided) keepOwn(b *bucket) {
+	from, _ := d.part(b)
+	d.each(b, func(at, first, last int) {
+		to := engine.Data(d.params[b.params[at]].Tensor).Slice(first-b.offsets[at], last-first)
+		engine.Kernels(d.device).Copy(kernel.Contiguous(to.Len), to, b.home.Slice(first-from, to.Len))
+	})
 }

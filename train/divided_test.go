@@ -29,7 +29,7 @@ const deepBlocks = 4
 
 func newDeep(d *tensor.Device) *deep {
 	g := tensor.NewGenerator(3)
-	m := &deep{width: 96, in: nn.NewLinear(d, toyInputs, 96, true, g)}
+	m := &deep{width: 64, in: nn.NewLinear(d, toyInputs, 64, true, g)}
 	for range deepBlocks {
 		m.blocks = append(m.blocks, nn.NewLinear(d, m.width, m.width, true, g))
 	}
@@ -79,11 +79,20 @@ func readable(v *float32) (ok bool) {
 // trainDeep trains on n ranks and returns their models.
 func trainDeep(t *testing.T, dir string, n int, c Config, o Options, change func(rank int, m *deep, task *Task[RowBatch])) (models []*deep, errs []error) {
 	t.Helper()
-	groups := comm.Local(n)
+	devices := make([]*tensor.Device, n)
+	for i := range devices {
+		devices[i] = openPortable()
+	}
+	return trainDeepOn(t, dir, devices, comm.Local(n), c, o, change)
+}
+
+// trainDeepOn is trainDeep on devices, a rank on each.
+func trainDeepOn(t *testing.T, dir string, devices []*tensor.Device, groups []comm.Group, c Config, o Options, change func(rank int, m *deep, task *Task[RowBatch])) (models []*deep, errs []error) {
+	t.Helper()
+	n := len(devices)
 	models, errs = make([]*deep, n), make([]error, n)
 	var wait sync.WaitGroup
-	for i := range n {
-		d := openPortable()
+	for i, d := range devices {
 		m := newDeep(d)
 		rows, err := NewRows(toyRows(), toyInputs, nil, 8, false, 3)
 		if err != nil {
@@ -168,9 +177,8 @@ func TestDividedParameters(t *testing.T) {
 				t.Fatalf("%s, %d ranks: %v", way[0], n, errs)
 			}
 			if way[0] == ShardParameters {
-				own, last := 1/float64(n), 1/float64(deepBlocks)
-				if most := last + (1-last)*own + 0.05; forward > most || between > own+0.05 {
-					t.Errorf("%d ranks: a rank holds %.2f of the blocks after the forward pass and %.2f between steps, of %.2f and %.2f", n, forward, between, most, own)
+				if most := 1 / float64(deepBlocks); forward > most || between > 0 { // a rank's part is in its home
+					t.Errorf("%d ranks: a rank can read %.2f of the blocks after the forward pass and %.2f between steps, of %.2f and none", n, forward, between, most)
 				}
 			}
 			models, errs := trainDeep(t, dir, 6-n, c, Options{Shard: way[1], Resume: true}, nil)
@@ -233,7 +241,7 @@ func TestDividedParametersFail(t *testing.T) {
 	d := engine.NewDevice(elsewhere{engine.Kernels(openPortable())})
 	task := Task[RowBatch]{Module: newDeep(d)}
 	err := task.checkRanks(Options{Ranks: &Ranks{group: comm.Local(2)[0], timeout: time.Second}, Shard: ShardParameters}, c)
-	if err == nil || !strings.Contains(err.Error(), "needs a processor under Linux") {
+	if err == nil || !strings.Contains(err.Error(), "memory of cpu/portable can't be given back at fixed addresses; use gradients") {
 		t.Errorf("%v", err)
 	}
 }
@@ -243,6 +251,6 @@ type elsewhere struct{ kernel.Device }
 
 func (e elsewhere) Features() kernel.Features {
 	f := e.Device.Features()
-	f.HostMemory = false
+	f.HostMemory, f.Regions = false, nil
 	return f
 }

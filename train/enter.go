@@ -151,6 +151,7 @@ func (t *trainer[B]) joinRanks(o Options) error {
 	if t.average != nil {
 		t.average.divide(t.optimizer.shared())
 	}
+	engine.Kernels(t.device).Features().Regions.Trim() // regions are no garbage, so they trigger no collection
 	return nil
 }
 

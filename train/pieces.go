@@ -45,6 +45,11 @@ func (r *reducer) each(b *bucket, f func(at, first, last int)) {
 // data returns the elements of piece j.
 func (g *gradients) data(j int) kernel.Buffer {
 	p := g.pieces[j]
+	if r := g.reducer; r != nil && r.of[p.param].away {
+		b := r.of[p.param]
+		from, _ := r.part(b)
+		return b.home.Slice(b.offsets[r.at[p.param]]+p.from-from, p.n)
+	}
 	return engine.Data(g.params[p.param].Tensor).Slice(p.from, p.n)
 }
 

@@ -114,7 +114,7 @@ const (
 
 	// ShardParameters divides the parameters, which are gathered for a block of the model (see [nn.Enter]) before it computes, forward and
 	// backward. What belongs to no block is gathered for the whole step. Evaluate, Calibrate, Samples and After have all of them; outside of
-	// these and of Loss, reading a parameter ends the program.
+	// these and of Loss, reading a parameter ends the program or, on a GPU, the training.
 	ShardParameters Shard = "parameters"
 )
 

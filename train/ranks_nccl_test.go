@@ -4,13 +4,16 @@ package train
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/bestiary-ml/bestiary/internal/comm"
 	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
+	"github.com/bestiary-ml/bestiary/internal/dynamic"
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/nccl"
 	"github.com/bestiary-ml/bestiary/internal/nccl/standin"
@@ -20,6 +23,13 @@ import (
 
 // emulatedGPUs returns n emulated GPUs and the stand-in for NCCL, whose operations run in the GPUs' streams.
 func emulatedGPUs(t *testing.T, n int) ([]*tensor.Device, standin.Controls) {
+	t.Helper()
+	devices, s, _ := emulatedGPUsWithMemory(t, n)
+	return devices, s
+}
+
+// emulatedGPUsWithMemory also returns, for each GPU, what tells the bytes that its driver has given away.
+func emulatedGPUsWithMemory(t *testing.T, n int) ([]*tensor.Device, standin.Controls, []func() int) {
 	t.Helper()
 	folder := t.TempDir()
 	path, err := standin.Build(folder, "23007")
@@ -34,7 +44,10 @@ func emulatedGPUs(t *testing.T, n int) ([]*tensor.Device, standin.Controls) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	devices, queues := make([]*tensor.Device, n), make([]func(stream uintptr, run func()), n)
+	before := emulator.Granularity
+	emulator.Granularity = uintptr(os.Getpagesize()) // the tests' blocks are small
+	t.Cleanup(func() { emulator.Granularity = before })
+	devices, queues, taken := make([]*tensor.Device, n), make([]func(stream uintptr, run func()), n), make([]func() int, n)
 	for i := range devices {
 		functions, queue := emulator.Another(i)
 		functions["cuCtxSetCurrent"] = s.Address("standin_use") // so that the stand-in knows the GPU of the thread
@@ -43,9 +56,14 @@ func emulatedGPUs(t *testing.T, n int) ([]*tensor.Device, standin.Controls) {
 			t.Fatal(err)
 		}
 		devices[i], queues[i] = engine.NewDevice(gpu), queue
+		taken[i] = func() int {
+			available, total := new(uint64), new(uint64)
+			dynamic.Call(functions["cuMemGetInfo_v2"], uintptr(unsafe.Pointer(available)), uintptr(unsafe.Pointer(total)))
+			return int(*total - *available)
+		}
 	}
 	s.Queue(func(gpu int, stream uintptr, run func()) { queues[gpu](stream, run) })
-	return devices, s
+	return devices, s, taken
 }
 
 // TestNCCL trains on two emulated GPUs, joined by a stand-in for NCCL: the losses are those of one. The emulated GPUs run work only
@@ -54,7 +72,7 @@ func TestNCCL(t *testing.T) {
 	smallBuckets(t)
 	devices, s := emulatedGPUs(t, 2)
 	c := ranksConfig(3)
-	c.Clip = 0.5
+	c.Clip, c.EMA = 0.5, 0.9
 	alone := map[bool]string{}
 	for _, joint := range []bool{false, true} {
 		alone[joint] = filepath.Join(t.TempDir(), "alone")
@@ -69,7 +87,7 @@ func TestNCCL(t *testing.T) {
 		groups []comm.Group
 	}{
 		{ShardNone, "", false, onlyMessages(t, 2)}, {ShardOptimizer, "", false, onlyMessages(t, 2)}, {ShardGradients, "", false, onlyMessages(t, 2)},
-		{ShardGradients, "", true, comm.Local(2)},
+		{ShardParameters, "", true, comm.Local(2)},
 		{ShardNone, ReduceBfloat16, false, onlyMessages(t, 2)}, {ShardGradients, ReduceBfloat16, false, onlyMessages(t, 2)},
 	} {
 		dir := filepath.Join(t.TempDir(), "together")
@@ -96,11 +114,31 @@ func TestNCCL(t *testing.T) {
 			t.Errorf("%s: prints\n%s", test.shard, printed.String())
 		}
 	}
+	dir := filepath.Join(t.TempDir(), "resumed") // by other numbers of GPUs, with other shards
+	for steps, part := range []struct {
+		n       int
+		shard   Shard
+		offload Offload
+	}{{2, ShardParameters, ""}, {1, ShardNone, ""}, {2, ShardParameters, OffloadOptimizer}} {
+		c := c
+		c.Steps = steps + 1
+		errs, _ := trainOn(t, dir, devices[:part.n], comm.Local(part.n), false, c, Options{Shard: part.shard, Offload: part.offload, Resume: steps > 0}, func(_ int, task *Task[RowBatch]) {
+			if steps < 2 { // that of one GPU is evaluated at its end
+				task.Evaluate = nil
+			}
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Fatalf("%s, resumed: %v", part.shard, err)
+		}
+	}
+	if err := agreeWithin(loggedLosses(t, alone[false]), loggedLosses(t, dir), 1e-5); err != nil {
+		t.Errorf("resumed: %v", err)
+	}
 	s.Fail("ncclCommInitRankConfig", 5) // as with two ranks on one GPU
 	defer s.Fail("", 0)
-	dir := filepath.Join(t.TempDir(), "refused")
+	dir = filepath.Join(t.TempDir(), "refused")
 	var printed progress
-	errs, _ := trainOn(t, dir, devices, comm.Local(2), false, c, Options{Progress: &printed}, nil)
+	errs, _ := trainOn(t, dir, devices, comm.Local(2), false, c, Options{Shard: ShardParameters, Progress: &printed}, nil)
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,11 @@ type bucket struct {
 	own     flat // with shards: this rank's part of the sum
 	lost    flat // with ReduceBfloat16: what rounding has taken off this rank's gradients, to be added to those of the next step
 	pending comm.Pending
+
+	// With ShardParameters, see divided.
+	weights kernel.Buffer // where the parameters are, in the region of their block
+	home    kernel.Buffer // this rank's part of them while they are away
+	away    bool          // weights has no memory, or other numbers
 }
 
 // newReducer returns a reducer of the gradients of an optimizer's parameters.
@@ -57,7 +62,7 @@ func newReducer(r *Ranks, over sums, s Shard, as Reduce, joint *bool, g *gradien
 			red.buckets = append(red.buckets, b)
 		}
 		if s == ShardParameters {
-			b.length = (b.length + 15) / 16 * 16 // the memory of parameters begins with a line of the caches
+			b.length = aligned(b.length)
 		}
 		b.params, b.offsets, b.filled = append(b.params, i), append(b.offsets, b.length), append(b.filled, false)
 		b.length += g.params[i].Tensor.Len()

@@ -103,12 +103,12 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 		return nil, err
 	}
 	defer t.leaveRanks()
-	defer t.connection.abandon(&err) // unless it has ended
 	defer func() {
 		if left := t.reunite(false); left != nil { // unless it has happened
 			err = errors.Join(err, left)
 		}
 	}()
+	defer t.connection.abandon(&err) // unless it has ended; before the memory is gone that its operations use
 	r, from := t.run, t.from
 	if !t.leads() {
 		t.report = silentReport()

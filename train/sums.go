@@ -135,26 +135,31 @@ func (d *deviceSums) allGather(ctx context.Context, x flat) comm.Pending {
 
 // queue returns a Pending for an operation just queued; err is the error of queuing it.
 func (d *deviceSums) queue(ctx context.Context, err error) comm.Pending {
+	q := &queued{ctx: ctx, sums: d}
+	if err == nil && d.failed == nil {
+		q.wait, err = d.peers.Mark()
+	}
 	if d.failed == nil {
 		d.failed = err
 	}
-	return &queued{ctx: ctx, sums: d}
+	return q
 }
 
 // queued is an operation that a device got.
 type queued struct {
 	ctx   context.Context
 	sums  *deviceSums
+	wait  func(ctx context.Context) error // nil if it wasn't queued
 	ended bool
 }
 
-// Wait implements comm.Pending. It also waits for the operations that were queued after this one.
+// Wait implements comm.Pending.
 func (q *queued) Wait() error {
 	if q.ended {
 		return nil
 	}
 	if q.sums.failed == nil {
-		q.sums.failed = q.sums.peers.Wait(q.ctx)
+		q.sums.failed = q.wait(q.ctx)
 	}
 	q.ended = q.sums.failed == nil
 	return q.sums.failed

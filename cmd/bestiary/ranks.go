@@ -29,7 +29,7 @@ const (
 // addTrainRanks adds the flags of a training that several processes share.
 func addTrainRanks(c *cobra.Command) {
 	addRanks(c, ranksTrain, time.Minute, "how long ranks wait for one that is late for a step, before all stop")
-	c.Flags().String("shard", string(train.ShardNone), "what ranks started by mpirun divide, beside the batch: none, optimizer (its moments), gradients (and moments) or parameters (all three; on processors under Linux)")
+	c.Flags().String("shard", string(train.ShardNone), "what ranks started by mpirun divide, beside the batch: none, optimizer (its moments), gradients (and moments) or parameters (all three; on NVIDIA GPUs, and on processors under Linux)")
 	c.Flags().String("reduce", string(train.ReduceFloat32), "numbers in which ranks send gradients: float32, or bfloat16 with error feedback (half the bytes); one rank sends none")
 	c.Flags().String("offload", string(train.OffloadNone), "what of a training on a GPU lives in the program's memory: none or optimizer (Adam's moments, with which the processor updates the weights)")
 }

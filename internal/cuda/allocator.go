@@ -137,11 +137,7 @@ func (d *Device) take(size int) uint64 {
 	if addr := m.reuse(size); addr != 0 {
 		return addr
 	}
-	// The garbage collector doesn't count device memory, so it would run too rarely. It is started from here.
-	const slack = 256 << 20 // bytes
-	if m.held+size > 2*m.collected+slack {
-		collect()
-		m.collected = m.held - m.free
+	if d.collectFor(size) {
 		if addr := m.reuse(size); addr != 0 {
 			return addr
 		}
@@ -156,16 +152,34 @@ func (d *Device) take(size int) uint64 {
 		addr, r = d.takeNew(size)
 	}
 	if r == outOfMemory {
-		available, total := new(uint64), new(uint64)
-		d.must(cuMemGetInfo, uintptr(unsafe.Pointer(available)), uintptr(unsafe.Pointer(total)))
-		panic(&fault.OutOfMemory{
-			Device: d.Name(), Need: size, Held: m.held, Idle: m.free, Available: int(*available), Memory: int(*total),
-		})
+		d.lack(size)
 	}
 	if r != success {
 		panic(d.driver.failure(cuMemAlloc, r))
 	}
 	return addr
+}
+
+// collectFor runs the garbage collector if it seems worth it before size bytes are taken from the driver, and reports whether it has: it
+// doesn't count device memory, so it would run too rarely.
+func (d *Device) collectFor(size int) bool {
+	const slack = 256 << 20 // bytes
+	m := &d.memory
+	if m.held+size <= 2*m.collected+slack {
+		return false
+	}
+	collect()
+	m.collected = m.held - m.free
+	return true
+}
+
+// lack panics, as the driver doesn't have size bytes.
+func (d *Device) lack(size int) {
+	available, total := new(uint64), new(uint64)
+	d.must(cuMemGetInfo, uintptr(unsafe.Pointer(available)), uintptr(unsafe.Pointer(total)))
+	panic(&fault.OutOfMemory{
+		Device: d.Name(), Need: size, Held: d.memory.held, Idle: d.memory.free, Available: int(*available), Memory: int(*total),
+	})
 }
 
 func (d *Device) takeNew(size int) (addr uint64, r result) {
@@ -195,10 +209,12 @@ func collect() {
 	time.Sleep(time.Millisecond)
 }
 
-// trim returns idle blocks to the driver, and destroys the graphs, which hold memory as well.
+// trim returns idle memory to the driver, and destroys the graphs, which hold memory as well.
 func (d *Device) trim() {
 	d.Synchronize()
 	d.dropGraphs()
+	d.reclaim()
+	d.dropPhysical()
 	m := &d.memory
 	m.Lock()
 	defer m.Unlock()

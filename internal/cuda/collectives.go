@@ -94,6 +94,21 @@ func (p *peers) AllGather(ctx context.Context, x kernel.Buffer) error {
 // Wait implements kernel.Peers. Afterwards the stream is empty, so kernels need not wait for an event.
 func (p *peers) Wait(ctx context.Context) error { return p.joined.Wait(ctx, p.stream) }
 
+// Mark implements kernel.Peers.
+func (p *peers) Mark() (wait func(ctx context.Context) error, err error) {
+	m, err := p.stream.Mark()
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		if err := p.joined.Wait(ctx, m); err != nil {
+			return err
+		}
+		m.Close()
+		return nil
+	}, nil
+}
+
 // Close implements kernel.Peers.
 func (p *peers) Close(ctx context.Context) error {
 	return p.leave(func() error { return p.joined.Close(ctx) })

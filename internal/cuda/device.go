@@ -28,6 +28,7 @@ type Device struct {
 	current   [1]uintptr // the context as a list of arguments, so that calls don't allocate one
 	stream    uintptr
 	memory    memory
+	physical  physical
 	staging   staging
 	modules   map[string]*module
 	loaded    map[function]*loadedFunction

@@ -42,6 +42,14 @@ const (
 	cuMemFreeHost
 	cuMemcpyHtoDAsync
 	cuMemcpyDtoHAsync
+	cuMemGetAllocationGranularity
+	cuMemAddressReserve
+	cuMemAddressFree
+	cuMemCreate
+	cuMemRelease
+	cuMemMap
+	cuMemSetAccess
+	cuMemUnmap
 	cuModuleLoadDataEx
 	cuModuleGetFunction
 	cuFuncSetAttribute
@@ -49,6 +57,7 @@ const (
 	cuEventCreate
 	cuEventDestroy
 	cuEventRecord
+	cuEventQuery
 	cuEventSynchronize
 	cuGetErrorName
 	cuGetErrorString
@@ -58,9 +67,12 @@ const (
 // forGraphs reports whether only graphs need the function. On a driver without it, work is launched call by call.
 func (s symbol) forGraphs() bool { return s >= cuStreamBeginCapture && s <= cuGraphDestroy }
 
+// forRegions reports whether only regions need the function.
+func (s symbol) forRegions() bool { return s >= cuMemGetAllocationGranularity && s <= cuMemUnmap }
+
 // optional reports whether a driver may lack the function.
 func (s symbol) optional() bool {
-	return s.forGraphs() || s == cuDevicePrimaryCtxRelease || s == cuStreamDestroy || s == cuStreamQuery
+	return s.forGraphs() || s.forRegions() || s == cuDevicePrimaryCtxRelease || s == cuStreamDestroy || s == cuStreamQuery || s == cuEventQuery
 }
 
 // symbolNames are the names under which libcuda exports the functions. A version _v2 has been the current one since CUDA 4,
@@ -96,6 +108,14 @@ var symbolNames = [symbolCount]string{
 	cuMemFreeHost:                  "cuMemFreeHost",
 	cuMemcpyHtoDAsync:              "cuMemcpyHtoDAsync_v2",
 	cuMemcpyDtoHAsync:              "cuMemcpyDtoHAsync_v2",
+	cuMemGetAllocationGranularity:  "cuMemGetAllocationGranularity",
+	cuMemAddressReserve:            "cuMemAddressReserve",
+	cuMemAddressFree:               "cuMemAddressFree",
+	cuMemCreate:                    "cuMemCreate",
+	cuMemRelease:                   "cuMemRelease",
+	cuMemMap:                       "cuMemMap",
+	cuMemSetAccess:                 "cuMemSetAccess",
+	cuMemUnmap:                     "cuMemUnmap",
 	cuModuleLoadDataEx:             "cuModuleLoadDataEx",
 	cuModuleGetFunction:            "cuModuleGetFunction",
 	cuFuncSetAttribute:             "cuFuncSetAttribute",
@@ -103,6 +123,7 @@ var symbolNames = [symbolCount]string{
 	cuEventCreate:                  "cuEventCreate",
 	cuEventDestroy:                 "cuEventDestroy_v2",
 	cuEventRecord:                  "cuEventRecord",
+	cuEventQuery:                   "cuEventQuery",
 	cuEventSynchronize:             "cuEventSynchronize",
 	cuGetErrorName:                 "cuGetErrorName",
 	cuGetErrorString:               "cuGetErrorString",

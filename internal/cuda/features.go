@@ -10,7 +10,7 @@ func (d *Device) Features() kernel.Features {
 	}
 	return kernel.Features{
 		Threads: 1, Precision: d.Precision(), Arithmetic: arithmetic, LinearGradients: d, Decoding: d, Accelerator: d, Suppression: d,
-		Collectives: collectives{d},
+		Collectives: collectives{d}, Regions: regions{d},
 	}
 }
 

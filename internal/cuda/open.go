@@ -32,10 +32,14 @@ const (
 	attributeMajor              = 75
 	attributeMinor              = 76
 	attributeSharedMemoryOptIn  = 97
+	attributeVirtualMemory      = 102
 )
 
 // nonBlocking is the flag of a stream that doesn't wait for the default stream.
 const nonBlocking = 1
+
+// disableTiming is the flag of an event that only orders work.
+const disableTiming = 2
 
 var opened struct {
 	sync.Once

@@ -37,7 +37,6 @@ func (d *Device) slot() *slot {
 	st.next = (st.next + 1) % len(st.slots)
 	if s.host == nil {
 		s.host, s.device = d.pinned(slotBytes), d.alloc(slotBytes/4)
-		const disableTiming = 2
 		d.must(cuEventCreate, uintptr(unsafe.Pointer(&s.arrived)), disableTiming)
 		d.must(cuEventCreate, uintptr(unsafe.Pointer(&s.taken)), disableTiming)
 		// Queued kernels may still use the block for its former buffer, and copies run in another stream.

@@ -12,12 +12,13 @@ import (
 type Stream struct {
 	device        *Device
 	handle        uintptr
-	before, after uintptr // events of Follow and Lead
+	before, after uintptr   // events of Follow and Lead
+	spare         []uintptr // events of marks that are closed
 }
 
 // streams returns an error if the driver lacks a function of streams.
 func (d *Device) streams() error {
-	for _, s := range []symbol{cuStreamQuery, cuStreamDestroy} {
+	for _, s := range []symbol{cuStreamQuery, cuStreamDestroy, cuEventQuery} {
 		if d.driver.functions[s] == 0 {
 			return fmt.Errorf("the NVIDIA driver at %s has no %s, which communication between GPUs needs; update the driver", d.driver.path, symbolNames[s])
 		}
@@ -35,7 +36,6 @@ func (d *Device) NewStream() (*Stream, error) {
 		return nil, err
 	}
 	for _, event := range []*uintptr{&s.before, &s.after} {
-		const disableTiming = 2
 		if err := d.check(cuEventCreate, uintptr(unsafe.Pointer(event)), disableTiming); err != nil {
 			return nil, err
 		}
@@ -83,8 +83,46 @@ func (s *Stream) Idle() (bool, error) {
 	return r == success, s.device.driver.failure(cuStreamQuery, r)
 }
 
+// Mark is a position in a stream: after the work that it had got.
+type Mark struct {
+	stream *Stream
+	event  uintptr
+}
+
+// Mark returns the position after the work that the stream has got so far.
+func (s *Stream) Mark() (*Mark, error) {
+	m := &Mark{stream: s}
+	if last := len(s.spare) - 1; last >= 0 {
+		m.event, s.spare = s.spare[last], s.spare[:last]
+	} else if err := s.device.check(cuEventCreate, uintptr(unsafe.Pointer(&m.event)), disableTiming); err != nil {
+		return nil, err
+	}
+	return m, s.device.check(cuEventRecord, m.event, s.handle)
+}
+
+// Handle returns that of the stream.
+func (m *Mark) Handle() uintptr { return m.stream.handle }
+
+// Idle reports whether all work before the mark has ended.
+func (m *Mark) Idle() (bool, error) { return m.stream.device.passed(m.event) }
+
+// Close ends the mark.
+func (m *Mark) Close() { m.stream.spare = append(m.stream.spare, m.event) }
+
+// passed reports whether the work before an event has ended.
+func (d *Device) passed(event uintptr) (bool, error) {
+	r := d.call(cuEventQuery, event)
+	if r == notReady {
+		return false, nil
+	}
+	return r == success, d.driver.failure(cuEventQuery, r)
+}
+
 // Close destroys the stream. Its work still runs.
 func (s *Stream) Close() {
+	for _, event := range s.spare {
+		s.device.must(cuEventDestroy, event)
+	}
 	s.device.must(cuEventDestroy, s.before)
 	s.device.must(cuEventDestroy, s.after)
 	s.device.must(cuStreamDestroy, s.handle)

@@ -35,6 +35,8 @@ type Peers interface {
 	// Wait returns when all operations have ended. Kernels may use the results, and the memory may be freed, only then. The program must
 	// not wait for the device otherwise before, as that would never end if another rank has died.
 	Wait(ctx context.Context) error
+	// Mark returns a function that is Wait for the operations so far. It is called once, before Close.
+	Mark() (wait func(ctx context.Context) error, err error)
 
 	// Close leaves the others, once all ranks do and their operations have ended.
 	Close(ctx context.Context) error

@@ -27,6 +27,7 @@ type Features struct {
 	Accelerator       Accelerator
 	Suppression       Suppression
 	Collectives       Collectives
+	Regions           Regions
 }
 
 // Accelerator is what a GPU reports about itself.

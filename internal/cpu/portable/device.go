@@ -49,6 +49,7 @@ func (d *Device[F]) Features() kernel.Features {
 	}
 	return kernel.Features{
 		HostMemory: true, Threads: d.pool.Threads(), Precision: kernel.Highest, Arithmetic: arithmetic, UniformRows: func(bool) {}, AffineMaps: d,
+		Regions: regions[F]{},
 	}
 }
 

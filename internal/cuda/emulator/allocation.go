@@ -10,6 +10,7 @@ import (
 // allocation is a block of memory, with a record of the accesses to each word of 4 bytes.
 type allocation struct {
 	addr, size uint64
+	mapped     bool     // to reserved addresses, so it isn't counted here
 	host       bool     // pinned memory, which the program writes as well, unseen by the emulator
 	data       []uint64 // keeps it alive
 	written    []uint64 // a bit for each word that has been written
@@ -27,14 +28,17 @@ func (m *Machine) AllocHost(size int) uint64 { return m.allocate(size, true) }
 
 func (m *Machine) allocate(size int, host bool) uint64 {
 	data := make([]uint64, (size+7)/8+64)
-	words := (size + 3) / 4
-	a := &allocation{
-		addr: (uint64(uintptr(unsafe.Pointer(&data[0]))) + 255) &^ 255, size: uint64(size), data: data, host: host,
-		written: make([]uint64, (words+63)/64), accesses: make([]*accessPage, (words+len(accessPage{})-1)/len(accessPage{})),
-	}
+	a := &allocation{addr: (uint64(uintptr(unsafe.Pointer(&data[0]))) + 255) &^ 255, size: uint64(size), data: data, host: host}
+	m.insert(a)
+	return a.addr
+}
+
+// insert adds a block whose words have not been written.
+func (m *Machine) insert(a *allocation) {
+	words := int(a.size+3) / 4
+	a.written, a.accesses = make([]uint64, (words+63)/64), make([]*accessPage, (words+len(accessPage{})-1)/len(accessPage{}))
 	at := sort.Search(len(m.blocks), func(i int) bool { return m.blocks[i].addr > a.addr })
 	m.blocks = slices.Insert(m.blocks, at, a)
-	return a.addr
 }
 
 // Free frees an allocation.
@@ -43,11 +47,13 @@ func (m *Machine) Free(addr uint64) {
 	m.recent = nil
 }
 
-// Held returns the number of allocated bytes.
+// Held returns the number of allocated bytes, without pinned host memory and what is mapped to reserved addresses.
 func (m *Machine) Held() int {
 	n := uint64(0)
 	for _, a := range m.blocks {
-		n += a.size
+		if !a.mapped && !a.host {
+			n += a.size
+		}
 	}
 	return int(n)
 }

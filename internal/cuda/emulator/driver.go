@@ -24,6 +24,9 @@ type gpu struct {
 	graphs  map[uintptr]*graph // captured and instantiated
 	handles uintptr            // last handle, of streams, events and others
 	last    uintptr            // last node, which cuStreamGetCaptureInfo points to
+
+	reservations map[uint64]*reservation // by address
+	physical     map[uintptr]*physical   // by handle
 }
 
 // loaded is a kernel of a module.
@@ -63,6 +66,7 @@ const (
 	computeMajor   = 75
 	computeMinor   = 76
 	sharedOptIn    = 97
+	virtualMemory  = 102
 	memoryOfDevice = 1 << 30
 )
 
@@ -76,9 +80,9 @@ var Functions = sync.OnceValue(func() map[string]uintptr {
 // Another is [Functions] of another GPU, which another goroutine may use at the same time. number is the handle of its context. queue
 // appends work to one of its streams, as other libraries do; it runs beside the program. The functions are never freed, and a program can have about 40 GPUs.
 func Another(number int) (functions map[string]uintptr, queue func(stream uintptr, run func())) {
-	g := &gpu{number: number, texts: map[string]map[string]*Kernel{}, streams: map[uintptr]*stream{}, events: map[uintptr]*event{}, graphs: map[uintptr]*graph{}}
+	g := &gpu{number: number, texts: map[string]map[string]*Kernel{}, streams: map[uintptr]*stream{}, events: map[uintptr]*event{}, graphs: map[uintptr]*graph{}, reservations: map[uint64]*reservation{}, physical: map[uintptr]*physical{}}
 	functions = map[string]uintptr{}
-	for _, calls := range []map[string]any{g.calls(), g.streamCalls()} {
+	for _, calls := range []map[string]any{g.calls(), g.streamCalls(), g.virtualCalls()} {
 		for name, f := range calls {
 			functions[name] = purego.NewCallback(f)
 		}
@@ -134,7 +138,7 @@ func (g *gpu) calls() map[string]any {
 		"cuDeviceGet":        func(device, _ uintptr) uintptr { *at[int32](device) = 0; return 0 },
 		"cuDeviceGetName":    func(name, n, _ uintptr) uintptr { copy(host(name, n), "Emulator\x00"); return 0 },
 		"cuDeviceGetAttribute": func(value, which, _ uintptr) uintptr {
-			*at[int32](value) = map[uintptr]int32{processors: 4, computeMajor: 8, computeMinor: 0, sharedOptIn: mostShared}[which]
+			*at[int32](value) = map[uintptr]int32{processors: 4, computeMajor: 8, computeMinor: 0, sharedOptIn: mostShared, virtualMemory: 1}[which]
 			return 0
 		},
 		"cuDeviceTotalMem_v2":          func(n, _ uintptr) uintptr { return give(n, memoryOfDevice) },
@@ -142,11 +146,11 @@ func (g *gpu) calls() map[string]any {
 		"cuDevicePrimaryCtxRelease_v2": func(uintptr) uintptr { return 0 },
 		"cuCtxSetCurrent":              func(uintptr) uintptr { return 0 },
 		"cuMemGetInfo_v2": func(free, total uintptr) uintptr {
-			give(free, memoryOfDevice-uintptr(g.Held()))
+			give(free, memoryOfDevice-uintptr(g.held()))
 			return give(total, memoryOfDevice)
 		},
 		"cuMemAlloc_v2": func(p, n uintptr) uintptr {
-			if g.Held()+int(n) > memoryOfDevice {
+			if g.held()+int(n) > memoryOfDevice {
 				return noMemory
 			}
 			return allocated(p, int(n), g.Alloc)

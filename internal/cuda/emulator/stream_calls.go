@@ -112,6 +112,21 @@ func (g *gpu) streamCalls() map[string]any {
 			*g.events[number] = event{s, s.end()}
 			return 0
 		},
+		"cuEventQuery": func(number uintptr) uintptr { // as cuStreamQuery
+			e := g.events[number]
+			switch {
+			case e == nil:
+				return invalidHandle
+			case e.stream == nil || e.stream.done >= e.at:
+				return 0
+			case e.stream.busy():
+				return notReady
+			}
+			if code := g.wait(e.stream, e.stream.done+1); code != 0 || e.stream.done >= e.at {
+				return code
+			}
+			return notReady
+		},
 		"cuEventSynchronize": func(number uintptr) uintptr {
 			e := g.events[number]
 			if e.stream == nil { // never recorded
