@@ -191,8 +191,10 @@ func (t *Task[B]) checkRanks(o Options, c Config) error {
 	if _, _, err := data.ShareOf(c.Batch, r.Rank(), r.Size()); err != nil {
 		return err
 	}
-	if err := regionsOf(nn.Params(t.Module)[0].Tensor.Device()); s == ShardParameters && err != nil {
-		return fault.Field("Shard", s, "can't be used here: %v; use gradients", err)
+	if s == ShardParameters {
+		if err := regionsOf(nn.Params(t.Module)[0].Tensor.Device()); err != nil {
+			return fault.Field("Shard", s, "can't be used here: %v; use gradients", err)
+		}
 	}
 	if _, ok := any(t.Source).(sharer); !ok {
 		return fault.Field("Source", nil, "can't be divided among ranks; give it a method Share, or train in one process")

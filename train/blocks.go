@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -136,10 +137,7 @@ func (t *trainer[B]) whole(keep bool, f func() error) error {
 		return err
 	}
 	err := f()
-	if released := t.exclusive(t.release); err == nil {
-		err = released
-	}
-	return err
+	return errors.Join(err, t.exclusive(t.release))
 }
 
 // release gives back the parameters that other ranks own.

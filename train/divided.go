@@ -37,8 +37,8 @@ type coming struct {
 	cancel context.CancelFunc
 }
 
-// moved is the number of bytes of parameters after whose move the old ones are given back to the system.
-const moved = 64 << 20
+// trimEvery is the number of bytes that are moved between two calls of Trim.
+const trimEvery = 64 << 20
 
 // newDivided moves the parameters of a reducer to memory that can be given back. They are whole.
 func newDivided(r *reducer) (d *divided, err error) {
@@ -57,11 +57,11 @@ func newDivided(r *reducer) (d *divided, err error) {
 	}
 	idle := 0
 	for _, h := range blocks {
-		if err := d.settle(h, regions); err != nil {
+		if err := d.moveToRegion(h, regions); err != nil {
 			return d, err
 		}
 		d.held = append(d.held, h)
-		if idle += 4 * h.region.Data().Len; idle >= moved {
+		if idle += 4 * h.region.Data().Len; idle >= trimEvery {
 			regions.Trim()
 			idle = 0
 		}
@@ -69,23 +69,27 @@ func newDivided(r *reducer) (d *divided, err error) {
 	return d, nil
 }
 
-// settle moves the parameters of a block to a region.
-func (d *divided) settle(h *held, regions kernel.Regions) (err error) {
-	length := 0
+// moveToRegion moves the parameters of a block to a region. If it fails, they are where they were.
+func (d *divided) moveToRegion(h *held, regions kernel.Regions) (err error) {
+	k, length := engine.Kernels(d.device), 0
 	for _, b := range h.buckets {
+		b.home = k.Alloc(b.length / d.ranks.Size())
 		length += aligned(b.length)
 	}
-	if h.region, err = regions.Reserve(length); err == nil {
-		err = h.region.Restore()
-	}
-	if err != nil {
+	if h.region, err = regions.Reserve(length); err != nil {
 		return fmt.Errorf("the parameters can't be divided among the ranks: %w", err)
 	}
-	k := engine.Kernels(d.device)
+	defer func() {
+		if !h.whole {
+			err = errors.Join(err, h.region.Free())
+		}
+	}()
+	if err := h.region.Restore(); err != nil {
+		return fmt.Errorf("the parameters can't be divided among the ranks: %w", err)
+	}
 	k.Fill(h.region.Data(), 0) // what lies between parameters
 	at := 0
 	for _, b := range h.buckets {
-		b.home = k.Alloc(b.length / d.ranks.Size())
 		b.weights = h.region.Data().Slice(at, b.length)
 		for i, p := range b.params {
 			d.move(d.params[p], b.weights.Slice(b.offsets[i], d.params[p].Tensor.Len()))
@@ -175,23 +179,20 @@ func (d *divided) release(h *held) error {
 	return h.region.Release()
 }
 
-// gatherAll makes all parameters whole, for all ranks or, with keep false, for others than this one. All ranks call it. It waits for
-// ranks that evaluate, draw or save.
+// gatherAll makes all parameters whole, for all ranks or, with keep false, for others than this one. All ranks call it. They meet first, since
+// some may still evaluate, draw or save; a rank that is stopped meanwhile is noticed then, while GPUs gather without MPI.
 func (d *divided) gatherAll(keep bool) error {
 	if d.ranks.lost != nil { // nobody would come
 		return d.ranks.lost
 	}
+	wait, cancel := d.ranks.waiting()
+	defer cancel()
+	if err := d.ranks.group.Barrier(wait); err != nil {
+		return d.ranks.late(err, patience*d.ranks.timeout)
+	}
 	for i, h := range d.held {
-		if err := d.start(h, d.ranks.waiting); err != nil {
-			return err
-		}
-		if i+1 < len(d.held) {
-			if err := d.start(d.held[i+1], d.ranks.waiting); err != nil {
-				return err
-			}
-		}
-		if err := d.finish(h); err != nil {
-			return d.ranks.late(err, patience*d.ranks.timeout)
+		if err := d.gatherAt(i); err != nil {
+			return d.ranks.late(err, d.ranks.timeout)
 		}
 		if !keep {
 			if err := d.release(h); err != nil {
@@ -200,6 +201,16 @@ func (d *divided) gatherAll(keep bool) error {
 		}
 	}
 	return nil
+}
+
+// gatherAt waits for block i, and starts to gather the one after it.
+func (d *divided) gatherAt(i int) error {
+	for _, h := range d.held[i:min(i+2, len(d.held))] {
+		if err := d.start(h, d.ranks.within); err != nil {
+			return err
+		}
+	}
+	return d.finish(d.held[i])
 }
 
 // releaseAll gives back what other ranks own.
@@ -213,7 +224,8 @@ func (d *divided) releaseAll() (err error) {
 // end returns the parameters to ordinary memory. Unless they are whole, what other ranks own is lost, and becomes zeros.
 func (d *divided) end() (err error) {
 	k := engine.Kernels(d.device)
-	for _, h := range d.held {
+	for len(d.held) > 0 {
+		h := d.held[0]
 		for _, b := range h.buckets {
 			for _, i := range b.params {
 				to := k.Alloc(d.params[i].Tensor.Len())
@@ -229,11 +241,11 @@ func (d *divided) end() (err error) {
 			}
 			b.away = false
 		}
+		d.held = d.held[1:]  // before an error: a region is freed once
 		if h.coming == nil { // otherwise an operation may still write there
 			err = errors.Join(err, h.region.Free())
 		}
 	}
-	d.held = nil
 	return err
 }
 

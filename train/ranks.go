@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -102,37 +101,6 @@ func (r *Ranks) meetAtEnd(limit time.Duration) error {
 	return nil
 }
 
-// Shard says what the ranks of a training divide among them, beside the batch (ZeRO; Rajbhandari et al., 2020). What is divided takes
-// 1/N of the memory on each of N ranks. The results are the same.
-type Shard string
-
-// The shards, each with those before it.
-const (
-	ShardNone      Shard = "none"      // nothing: gradients are summed by all
-	ShardOptimizer Shard = "optimizer" // the optimizer's moments: each rank updates a part of the weights, and all gather them
-	ShardGradients Shard = "gradients" // the gradients: each rank keeps the sum of its part only
-
-	// ShardParameters divides the parameters, which are gathered for a block of the model (see [nn.Enter]) before it computes, forward and
-	// backward. What belongs to no block is gathered for the whole step. Evaluate, Calibrate, Samples and After have all of them; outside of
-	// these and of Loss, reading a parameter ends the program or, on a GPU, the training.
-	ShardParameters Shard = "parameters"
-)
-
-// Validate returns a [*fault.FieldError] for a value that isn't one of the above; "" is ShardNone.
-func (s Shard) Validate() error {
-	switch s {
-	case "", ShardNone, ShardOptimizer, ShardGradients, ShardParameters:
-		return nil
-	}
-	return fault.Field("Shard", s, "is not known; use none, optimizer, gradients or parameters")
-}
-
-// divides reports whether each rank updates a part of the weights only.
-func (s Shard) divides() bool { return s == ShardOptimizer || s.dividesGradients() }
-
-// dividesGradients reports whether each rank keeps a part of the gradients only.
-func (s Shard) dividesGradients() bool { return s == ShardGradients || s == ShardParameters }
-
 // patience is the time that ranks wait for one that evaluates, draws or saves, in units of the timeout of a step. Over MPI, one that is stopped
 // or gone meanwhile is noticed after a single timeout, see [comm.Silence].
 const patience = 30
@@ -183,38 +151,4 @@ func (p punctual) Gather(ctx context.Context, own []byte) ([][]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	return p.Group.Gather(ctx, own)
-}
-
-// answerTime is how long ranks have to answer one that waits in vain. Those that wait for the same begin at different times.
-var answerTime = 10 * time.Second // tests lower it
-
-// late explains why a collective operation has failed, which was waited for so long if it has not ended.
-func (r *Ranks) late(err error, waited time.Duration) error {
-	if err == nil {
-		return nil
-	}
-	if who := r.absent(err, waited); who != "" {
-		r.lost = fmt.Errorf("%s: %s; see what it says or whether its machine is there, and resume from the last checkpoint", r, who)
-	} else {
-		r.lost = fmt.Errorf("%s: the ranks can't exchange data: %w", r, err)
-	}
-	return r.lost
-}
-
-// absent says which ranks don't answer after an operation that was waited for so long has failed; "" if it has failed otherwise.
-func (r *Ranks) absent(err error, waited time.Duration) string {
-	var silent *comm.Silent
-	if errors.As(err, &silent) {
-		return fmt.Sprintf("%s answer within %v", comm.These(silent.Ranks, "doesn't", "don't"), silent.Time)
-	}
-	if !errors.Is(err, context.DeadlineExceeded) {
-		return ""
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
-	defer cancel()
-	missing := r.group.Missing(ctx)
-	if len(missing) == 0 {
-		return fmt.Sprintf("a rank is late, though all answer within %v", waited)
-	}
-	return fmt.Sprintf("%s answer within %v", comm.These(missing, "doesn't", "don't"), waited)
 }

@@ -44,7 +44,7 @@ func (f *evalFlags) generator(c *cobra.Command, model string) error {
 
 // quality measures samples of a generator, and of that of --beside. judge has the run's CLIP, or is nil.
 func (f *evalFlags) quality(c *cobra.Command, g *sample.Generator, heldOut, training *data.Dataset, judge *sample.TextToImage) (*eval.Quality, error) {
-	f.adapt(c, g, false)
+	f.adapt(c, g, f.beside != "")
 	measured := []*sample.Generator{g}
 	if f.beside != "" {
 		d, err := f.device.open()

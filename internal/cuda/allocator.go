@@ -103,6 +103,13 @@ func (m *memory) reuse(size int) uint64 {
 	return list[len(list)-1]
 }
 
+// amounts returns the bytes that are held, and those of them that are idle.
+func (m *memory) amounts() (held, free int) {
+	m.Lock()
+	defer m.Unlock()
+	return m.held, m.free
+}
+
 // account adds to the counts of held and idle bytes. The caller holds the lock.
 func (m *memory) account(held, free int) {
 	m.held += held
@@ -152,7 +159,7 @@ func (d *Device) take(size int) uint64 {
 		addr, r = d.takeNew(size)
 	}
 	if r == outOfMemory {
-		d.lack(size)
+		d.panicOutOfMemory(size)
 	}
 	if r != success {
 		panic(d.driver.failure(cuMemAlloc, r))
@@ -165,20 +172,22 @@ func (d *Device) take(size int) uint64 {
 func (d *Device) collectFor(size int) bool {
 	const slack = 256 << 20 // bytes
 	m := &d.memory
-	if m.held+size <= 2*m.collected+slack {
+	if held, _ := m.amounts(); held+size <= 2*m.collected+slack {
 		return false
 	}
 	collect()
-	m.collected = m.held - m.free
+	held, free := m.amounts()
+	m.collected = held - free
 	return true
 }
 
-// lack panics, as the driver doesn't have size bytes.
-func (d *Device) lack(size int) {
+// panicOutOfMemory panics, as the driver doesn't have size bytes.
+func (d *Device) panicOutOfMemory(size int) {
+	held, free := d.memory.amounts()
 	available, total := new(uint64), new(uint64)
 	d.must(cuMemGetInfo, uintptr(unsafe.Pointer(available)), uintptr(unsafe.Pointer(total)))
 	panic(&fault.OutOfMemory{
-		Device: d.Name(), Need: size, Held: d.memory.held, Idle: d.memory.free, Available: int(*available), Memory: int(*total),
+		Device: d.Name(), Need: size, Held: held, Idle: free, Available: int(*available), Memory: int(*total),
 	})
 }
 

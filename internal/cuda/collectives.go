@@ -101,11 +101,8 @@ func (p *peers) Mark() (wait func(ctx context.Context) error, err error) {
 		return nil, err
 	}
 	return func(ctx context.Context) error {
-		if err := p.joined.Wait(ctx, m); err != nil {
-			return err
-		}
-		m.Close()
-		return nil
+		defer m.Close()
+		return p.joined.Wait(ctx, m)
 	}, nil
 }
 

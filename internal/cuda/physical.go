@@ -68,7 +68,7 @@ func (d *Device) takePhysical(size int) uintptr {
 		memory, r = d.createPhysical(size)
 	}
 	if r == outOfMemory {
-		d.lack(size)
+		d.panicOutOfMemory(size)
 	}
 	if r != success {
 		panic(d.driver.failure(cuMemCreate, r))

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"unsafe"
@@ -61,10 +62,13 @@ func (r regions) Reserve(n int) (kernel.Region, error) {
 	}
 	unit := d.physical.unit
 	made := &region{device: d, n: n, size: (4*n + unit - 1) / unit * unit}
-	if err := d.check(cuMemAddressReserve, uintptr(unsafe.Pointer(&made.addr)), uintptr(made.size), 0, 0, 0); err != nil {
+	if err := d.check(cuEventCreate, uintptr(unsafe.Pointer(&made.left)), disableTiming); err != nil {
 		return nil, err
 	}
-	return made, d.check(cuEventCreate, uintptr(unsafe.Pointer(&made.left)), disableTiming)
+	if err := d.check(cuMemAddressReserve, uintptr(unsafe.Pointer(&made.addr)), uintptr(made.size), 0, 0, 0); err != nil {
+		return nil, errors.Join(err, d.check(cuEventDestroy, made.left))
+	}
+	return made, nil
 }
 
 // Trim implements kernel.Regions.
@@ -94,7 +98,11 @@ func (r *region) Restore() error {
 	r.memory = memory
 	const readAndWrite = 3
 	allowed := &access{d.location(), readAndWrite}
-	return d.check(cuMemSetAccess, uintptr(r.addr), uintptr(r.size), uintptr(unsafe.Pointer(allowed)), 1)
+	if err := d.check(cuMemSetAccess, uintptr(r.addr), uintptr(r.size), uintptr(unsafe.Pointer(allowed)), 1); err != nil {
+		r.unmap()
+		return err
+	}
+	return nil
 }
 
 // Release implements kernel.Region. The memory is unmapped by a later call, once the kernels that the device has got so far have run. If

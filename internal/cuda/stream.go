@@ -83,7 +83,7 @@ func (s *Stream) Idle() (bool, error) {
 	return r == success, s.device.driver.failure(cuStreamQuery, r)
 }
 
-// Mark is a position in a stream: after the work that it had got.
+// Mark is a point in a stream, after all work that was queued before it.
 type Mark struct {
 	stream *Stream
 	event  uintptr
@@ -97,7 +97,11 @@ func (s *Stream) Mark() (*Mark, error) {
 	} else if err := s.device.check(cuEventCreate, uintptr(unsafe.Pointer(&m.event)), disableTiming); err != nil {
 		return nil, err
 	}
-	return m, s.device.check(cuEventRecord, m.event, s.handle)
+	if err := s.device.check(cuEventRecord, m.event, s.handle); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
 }
 
 // Handle returns that of the stream.
@@ -106,7 +110,7 @@ func (m *Mark) Handle() uintptr { return m.stream.handle }
 // Idle reports whether all work before the mark has ended.
 func (m *Mark) Idle() (bool, error) { return m.stream.device.passed(m.event) }
 
-// Close ends the mark.
+// Close makes the event of the mark free for another one.
 func (m *Mark) Close() { m.stream.spare = append(m.stream.spare, m.event) }
 
 // passed reports whether the work before an event has ended.

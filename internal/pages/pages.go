@@ -4,4 +4,4 @@ package pages
 import "errors"
 
 // ErrUnsupported says that this system has no such memory here.
-var ErrUnsupported = errors.New("memory can't be given back at fixed addresses on this system; use Linux")
+var ErrUnsupported = errors.New("memory can't be given back at fixed addresses on this system")

@@ -69,14 +69,11 @@ func (d *Desk) generate(b *library.Book, r *Request) (jobs.Task, error) {
 			return jobs.Task{}, err
 		}
 	}
-	if r.Repaint != nil {
-		if len(r.Repaint) != 4 {
-			return jobs.Task{}, problem.Wrong("repaint", "must be four numbers: x, y, width and height in pixels")
+	if region := r.Repaint; region != nil {
+		if len(region) != 4 || region[2] < 1 || region[3] < 1 {
+			return jobs.Task{}, problem.Wrong("repaint", "must be four numbers: x, y, and a width and a height of 1 pixel or more")
 		}
-		o.Repaint = image.Rect(r.Repaint[0], r.Repaint[1], r.Repaint[0]+r.Repaint[2], r.Repaint[1]+r.Repaint[3])
-		if r.Repaint[2] < 1 || r.Repaint[3] < 1 { // image.Rect swaps the ends
-			return jobs.Task{}, problem.Wrong("repaint", "must have a width and a height of 1 pixel or more")
-		}
+		o.Repaint = image.Rect(region[0], region[1], region[0]+region[2], region[1]+region[3])
 	}
 	if r.Rank != 0 && b.Text.RequireCLIP() != nil {
 		return jobs.Task{}, problem.At(http.StatusNotFound, "rank", "run %q has no trained CLIP to rank pictures with; leave rank out", b.Name)
