@@ -164,23 +164,30 @@ func (w *World) Close() error {
 	w.close.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), leaveWait)
 		defer cancel()
-		if w.shut = w.run(func() error { return w.farewell(ctx) }); w.shut != nil {
-			return
+		left, late, finalized := make(chan error, 1), time.After(2*leaveWait), false
+		leave := func() {
+			err := w.farewell(ctx)
+			if err == nil {
+				finalized = true
+				err = w.library.check(finalize)
+			}
+			left <- err
 		}
-		left := make(chan error, 1)
-		w.jobs <- func() { left <- w.library.check(finalize) }
+		go func() { w.jobs <- leave }() // the queue may be full
 		select {
 		case w.shut = <-left:
-			close(w.jobs)
-			<-w.ended
-		case <-time.After(leaveWait): // the thread is inside of the call
-			w.shut = fmt.Errorf("MPI_Finalize has not returned within %v, as another rank has ended or hangs; see what the others say", leaveWait)
+			if finalized {
+				close(w.jobs)
+				<-w.ended
+			}
+		case <-late: // the thread is inside of a call
+			w.shut = fmt.Errorf("MPI has not returned within %v, as another rank has ended or hangs, or the network does; see what the other ranks say", 2*leaveWait)
 		}
 	})
 	return w.shut
 }
 
-// leaveWait is how long Close waits for the other ranks' last beats, and for MPI_Finalize.
+// leaveWait is how long Close waits for the other ranks' last beats. MPI_Finalize has as long at least.
 var leaveWait = 30 * time.Second // tests lower it
 
 // wait tests a request until it has ended. The thread sleeps between tests, longer and longer, up to a 20th of the time that has
