@@ -19,6 +19,7 @@ type beats struct {
 	ticker  *time.Ticker
 	sends   []send // by rank
 	got     []byte // what is received
+	err     error  // after the last beat: a rank is silent
 }
 
 // send is the last beat that was sent to a rank.
@@ -50,14 +51,14 @@ func (w *World) Watch(ctx context.Context, timeout time.Duration) error {
 	return w.run(func() error {
 		interval := comm.BeatInterval(shortest)
 		silence := comm.NewSilence(w.place, timeout, interval, time.Now())
-		w.beats = &beats{silence, time.NewTicker(interval), make([]send, w.place.Size), make([]byte, 1)}
+		w.beats = &beats{silence, time.NewTicker(interval), make([]send, w.place.Size), make([]byte, 1), nil}
 		w.tick = w.beats.ticker.C
 		w.beat()
 		return nil
 	})
 }
 
-// beat sends a beat to all others and receives theirs.
+// beat sends a beat to all others, receives theirs, and notes whether a rank is silent.
 func (w *World) beat() {
 	for rank := range w.place.Size {
 		if rank != w.place.Rank {
@@ -65,6 +66,7 @@ func (w *World) beat() {
 		}
 	}
 	w.listen()
+	w.beats.err = w.beats.silence.Err()
 }
 
 // send sends a beat to a rank, unless the one before it is still on its way: then the rank doesn't receive, and more would only take memory.
@@ -115,15 +117,18 @@ func (w *World) came(rank int, tag uintptr) bool {
 	return err == nil && *found != 0
 }
 
-// turn sends and receives beats if it is time. It returns a [*comm.Silent] if a rank has been silent for too long.
+// turn sends and receives beats if it is time. It returns a [*comm.Silent] if a rank was silent for too long at the last beat: operations that
+// are queued fail one after the other without waiting for the next one.
 func (w *World) turn() error {
-	select {
-	case <-w.tick: // nil without Watch
-		w.beat()
-		return w.beats.silence.Err()
-	default:
+	if w.beats == nil {
 		return nil
 	}
+	select {
+	case <-w.tick:
+		w.beat()
+	default:
+	}
+	return w.beats.err
 }
 
 // farewell ends the beats: the ranks tell each other that they leave, so that no message is on its way when MPI ends.

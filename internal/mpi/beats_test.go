@@ -71,6 +71,15 @@ func stopped(w *World) error {
 	if !slices.Equal(missing, []int{1}) {
 		return fmt.Errorf("%v don't answer (%w), and rank 1 doesn't", missing, err)
 	}
+	var queued []comm.Pending
+	for range 40 { // a tick for each would take 10 s
+		queued = append(queued, w.AllReduce(context.Background(), make([]float32, 1)))
+	}
+	for _, pending := range queued {
+		if err := pending.Wait(); !errors.As(err, &silent) {
+			return fmt.Errorf("an operation after a silence: %w", err)
+		}
+	}
 	if err := soon(began); err != nil {
 		return err
 	}
