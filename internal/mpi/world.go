@@ -16,16 +16,16 @@ import (
 
 // World are the processes that a launcher has started together: a [comm.Group].
 type World struct {
-	place   comm.Place
-	library *library
-	jobs    chan func() // run by the thread of MPI, in their order
-	scratch scratch     // of operations; only the thread uses it
-	lost    []any       // what operations that were given up may still read and write
-	beats   *beats      // only the thread uses them; nil: the ranks don't watch each other
-	tick    <-chan time.Time
-	ended   chan struct{}
-	close   sync.Once
-	shut    error
+	place      comm.Place
+	library    *library
+	jobs       chan func() // run by the thread of MPI, in their order
+	scratch    scratch     // of operations; only the thread uses it
+	lost       []any       // what operations that were given up may still read and write
+	heartbeats *heartbeats // only the thread uses them; nil before Watch
+	tick       <-chan time.Time
+	ended      chan struct{}
+	close      sync.Once
+	shut       error
 }
 
 // Open opens the library of a launcher and joins the other ranks. It waits for all of them until ctx ends; after that, MPI can't be used
@@ -72,7 +72,7 @@ func (w *World) serve() {
 			}
 			job()
 		case <-w.tick:
-			w.beat() // who is silent is told to the next operation
+			w.heartbeat() // who is silent is told to the next operation
 		}
 	}
 }
@@ -187,11 +187,11 @@ func (w *World) Close() error {
 	return w.shut
 }
 
-// leaveWait is how long Close waits for the other ranks' last beats. MPI_Finalize has as long at least.
+// leaveWait is how long Close waits for the other ranks' last heartbeats. MPI_Finalize has as long at least.
 var leaveWait = 30 * time.Second // tests lower it
 
 // wait tests a request until it has ended. The thread sleeps between tests, longer and longer, up to a 20th of the time that has
-// passed. Meanwhile it sends and receives beats.
+// passed. Meanwhile it sends and receives heartbeats.
 func (w *World) wait(ctx context.Context, request *uint64) error {
 	l, done := w.library, new(int32)
 	for began := time.Now(); ; {
@@ -201,7 +201,7 @@ func (w *World) wait(ctx context.Context, request *uint64) error {
 		if *done != 0 {
 			return nil
 		}
-		if err := w.turn(); err != nil {
+		if err := w.checkSilence(); err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
