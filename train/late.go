@@ -29,7 +29,7 @@ func (r *Ranks) late(err error, waited time.Duration) error {
 func (r *Ranks) absent(err error, waited time.Duration) string {
 	var silent *comm.Silent
 	if errors.As(err, &silent) {
-		return fmt.Sprintf("%s answer within %v", comm.These(silent.Ranks, "doesn't", "don't"), silent.Time)
+		return fmt.Sprintf("%s answer within %v", comm.Clause(silent.Ranks, "doesn't", "don't"), silent.Time)
 	}
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return ""
@@ -40,5 +40,5 @@ func (r *Ranks) absent(err error, waited time.Duration) string {
 	if len(missing) == 0 {
 		return fmt.Sprintf("a rank is late, though all answer within %v", waited)
 	}
-	return fmt.Sprintf("%s answer within %v", comm.These(missing, "doesn't", "don't"), waited)
+	return fmt.Sprintf("%s answer within %v", comm.Clause(missing, "doesn't", "don't"), waited)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -165,14 +164,4 @@ func (g *guests) others() string {
 		return ""
 	}
 	return fmt.Sprintf(" (%d connections were of other programs)", g.strangers)
-}
-
-// list writes ranks, the first eight.
-func list(ranks []int) string {
-	const most = 8
-	all := strings.Trim(fmt.Sprint(ranks[:min(len(ranks), most)]), "[]")
-	if len(ranks) > most {
-		all += " …"
-	}
-	return "ranks " + strings.ReplaceAll(all, " ", ", ")
 }

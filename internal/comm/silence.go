@@ -14,61 +14,53 @@ type Silent struct {
 
 // Error implements error.
 func (s *Silent) Error() string {
-	return fmt.Sprintf("%s given no sign of life for %v", These(s.Ranks, "has", "have"), s.Time)
+	return fmt.Sprintf("%s given no sign of life for %v", Clause(s.Ranks, "has", "have"), s.Time)
 }
 
-// These says what ranks do, such as "rank 1 waits" or "ranks 1, 2 wait".
-func These(ranks []int, one, more string) string {
-	if len(ranks) == 1 {
-		return fmt.Sprintf("rank %d %s", ranks[0], one)
-	}
-	return list(ranks) + " " + more
-}
-
-// Silence notes when a rank has last heard from each of the others, which send a beat every now and then. Its clock runs only while the rank
-// itself listens, so one that was suspended doesn't take the others for silent when it goes on.
+// Silence notes when a rank has last heard from each of the others, which send heartbeats. Its clock runs only while the rank itself
+// listens, so one that was suspended doesn't take the others for silent when it goes on.
 type Silence struct {
 	timeout, interval time.Duration
 	clock             time.Duration
-	turned            time.Time       // when Listen was last called
-	heard             []time.Duration // by rank: the clock at its last beat, or never
+	listened          time.Time       // when Listen was last called
+	heard             []time.Duration // by rank: the clock at its last heartbeat, or never
 }
 
 // never is later than any clock: the rank isn't listened to.
 const never = time.Duration(1<<63 - 1)
 
-// BeatInterval is the time between two beats of a rank, and between two calls of Listen, if the shortest timeout of the ranks is this.
-// There are several beats in a timeout, as they may come late. One in five seconds costs nothing.
-func BeatInterval(shortest time.Duration) time.Duration { return min(shortest/8, 5*time.Second) }
+// HeartbeatInterval is the time between two heartbeats of a rank, and between two calls of Listen, if the shortest timeout of the ranks is
+// this. There are several heartbeats in a timeout, as they may come late. One in five seconds costs nothing.
+func HeartbeatInterval(shortest time.Duration) time.Duration { return min(shortest/8, 5*time.Second) }
 
-// NewSilence returns that of the ranks at a time; a rank is silent after the timeout.
+// NewSilence starts to listen now. A rank is silent if nothing has come from it for the timeout.
 func NewSilence(p Place, timeout, interval time.Duration, now time.Time) *Silence {
-	s := &Silence{timeout: timeout, interval: interval, turned: now, heard: make([]time.Duration, p.Size)}
+	s := &Silence{timeout: timeout, interval: interval, listened: now, heard: make([]time.Duration, p.Size)}
 	s.heard[p.Rank] = never
 	return s
 }
 
-// Heard notes a beat of a rank.
+// Heard notes a heartbeat of a rank.
 func (s *Silence) Heard(rank int) {
 	if s.heard[rank] != never {
 		s.heard[rank] = s.clock
 	}
 }
 
-// Left notes that a rank gives no beats from now on.
+// Left notes that a rank sends no heartbeats from now on.
 func (s *Silence) Left(rank int) { s.heard[rank] = never }
 
-// HasLeft reports whether a rank gives no beats any longer.
+// HasLeft reports whether a rank sends no heartbeats any longer.
 func (s *Silence) HasLeft(rank int) bool { return s.heard[rank] == never }
 
-// Listen moves the clock on. Beats that have come are noted afterwards, and then Err is called.
+// Listen moves the clock on. Heartbeats that have come are noted afterwards, and then Err is called.
 func (s *Silence) Listen(now time.Time) {
-	s.clock += min(now.Sub(s.turned), 2*s.interval)
-	s.turned = now
+	s.clock += min(now.Sub(s.listened), 2*s.interval)
+	s.listened = now
 }
 
 // Err returns a [*Silent] if a rank is silent. It names also those that have said nothing for half of the timeout: ranks of one machine are
-// lost together, but their last beats came one after the other.
+// lost together, but their last heartbeats came one after the other.
 func (s *Silence) Err() error {
 	long, half := false, []int(nil)
 	for rank, heard := range s.heard {

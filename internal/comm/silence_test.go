@@ -12,9 +12,9 @@ import (
 func TestSilence(t *testing.T) {
 	const timeout = 8 * time.Second
 	now := time.Unix(0, 0)
-	s := NewSilence(Place{Rank: 2, Size: 5}, timeout, BeatInterval(timeout), now)
-	if got := BeatInterval(time.Hour); got != 5*time.Second {
-		t.Errorf("beats every %v", got)
+	s := NewSilence(Place{Rank: 2, Size: 5}, timeout, HeartbeatInterval(timeout), now)
+	if got := HeartbeatInterval(time.Hour); got != 5*time.Second {
+		t.Errorf("heartbeats every %v", got)
 	}
 	noticed := 0
 	for second := 1; second <= 12; second++ {
@@ -29,7 +29,7 @@ func TestSilence(t *testing.T) {
 		if second <= 3 {
 			s.Heard(1)
 			s.Left(3)
-			s.Heard(3) // a beat that is late changes nothing
+			s.Heard(3) // a heartbeat that is late changes nothing
 		}
 		if second%3 == 0 {
 			s.Heard(4)
@@ -44,13 +44,10 @@ func TestSilence(t *testing.T) {
 		noticed = second
 		break
 	}
-	if noticed != 9 { // 8 s after the last beat of rank 0, but for the interval that is counted for the hour
+	if noticed != 9 { // 8 s after the last heartbeat of rank 0, but for the interval that is counted for the hour
 		t.Errorf("silence is noticed after %d s", noticed)
 	}
 	if !s.HasLeft(3) || !s.HasLeft(2) || s.HasLeft(0) {
 		t.Error("rank 3 has left, and a rank doesn't listen to itself")
-	}
-	if got := These([]int{7}, "has", "have"); got != "rank 7 has" {
-		t.Errorf("%q", got)
 	}
 }

@@ -7,5 +7,5 @@
 //
 // All calls of MPI are made by one thread, which a [World] keeps. Collective operations are those that don't block, and are
 // tested for their end: so a rank that hangs is noticed, and a waiting rank leaves the processors to those that compute.
-// Between operations and while it waits, the thread tells the other ranks that it is there, and hears whether they are: see World.Watch.
+// Between operations and while it waits, the thread sends and receives heartbeats, which show that a rank is alive: see World.Watch.
 package mpi

@@ -10,18 +10,18 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/comm"
 )
 
-// pingTag is the tag of the messages of Missing, which are no beats: a rank sends them once it misses another itself.
+// pingTag is the tag of the messages of Missing, which are no heartbeats: a rank sends them once it misses another itself.
 const pingTag = 1977
 
 // Missing implements [comm.Group]: the ranks send each other a message, and see from whom one comes. Once ranks are silent, they are the
 // answer: others may wait for them elsewhere and send no such message.
 func (w *World) Missing(ctx context.Context) (missing []int) {
-	l, here := w.library, make([]bool, w.place.Size)
-	here[w.place.Rank] = true
+	l, answered := w.library, make([]bool, w.place.Size)
+	answered[w.place.Rank] = true
 	var silent *comm.Silent
 	_ = w.run(func() error {
 		ping := []byte{1}
-		for rank := range here {
+		for rank := range answered {
 			if rank != w.place.Rank {
 				request := new(uint64)
 				w.lost = append(w.lost, ping, request)                                                                                               // nobody waits for the end
@@ -29,13 +29,13 @@ func (w *World) Missing(ctx context.Context) (missing []int) {
 			}
 		}
 		for ; ctx.Err() == nil; time.Sleep(longestSleep) {
-			if errors.As(w.turn(), &silent) {
+			if errors.As(w.checkSilence(), &silent) {
 				return nil
 			}
 			all := true
-			for rank := range here {
-				here[rank] = here[rank] || w.came(rank, pingTag)
-				all = all && here[rank]
+			for rank := range answered {
+				answered[rank] = answered[rank] || w.came(rank, pingTag)
+				all = all && answered[rank]
 			}
 			if all {
 				return nil
@@ -46,8 +46,8 @@ func (w *World) Missing(ctx context.Context) (missing []int) {
 	if silent != nil {
 		return silent.Ranks
 	}
-	for rank, answers := range here {
-		if !answers {
+	for rank, ok := range answered {
+		if !ok {
 			missing = append(missing, rank)
 		}
 	}

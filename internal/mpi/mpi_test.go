@@ -211,13 +211,30 @@ func leave(w *World) error {
 	}
 	leaveWait = time.Second
 	err := w.Close()
-	if err != nil && !strings.Contains(err.Error(), "MPI_Finalize has not returned within 1s") {
+	if err != nil && !strings.Contains(err.Error(), "MPI has not returned within 2s") {
 		return err
 	}
 	fmt.Println("left:", err)
 	time.Sleep(time.Second) // until the other has left, too
 	w.Abort(3)
 	return nil
+}
+
+// TestCloseStuck closes a world whose thread is inside of a call that doesn't return, and whose queue is full.
+func TestCloseStuck(t *testing.T) {
+	defer func(wait time.Duration) { leaveWait = wait }(leaveWait)
+	leaveWait = 10 * time.Millisecond
+	w, stuck := &World{jobs: make(chan func(), 1), ended: make(chan struct{})}, make(chan struct{})
+	go w.serve()
+	w.jobs <- func() {
+		close(stuck)
+		select {}
+	}
+	<-stuck
+	w.jobs <- func() {}
+	if err := w.Close(); err == nil || !strings.Contains(err.Error(), "MPI has not returned within 20ms") {
+		t.Error(err)
+	}
 }
 
 // late has a rank that doesn't come to MPI at all, such as one whose machine has no file system.
@@ -272,7 +289,7 @@ func TestHang(t *testing.T) {
 			}
 			began = time.Now()
 			printed, err = launch(t, launcher, 3, "leave")
-			if err == nil || strings.Count(printed, "left: MPI_Finalize") != 2 || time.Since(began) > 40*time.Second {
+			if err == nil || strings.Count(printed, "left: MPI has not returned") != 2 || time.Since(began) > 40*time.Second {
 				t.Errorf("after %v: %v\n%s", time.Since(began), err, printed)
 			}
 			began = time.Now()

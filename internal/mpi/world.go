@@ -16,16 +16,16 @@ import (
 
 // World are the processes that a launcher has started together: a [comm.Group].
 type World struct {
-	place   comm.Place
-	library *library
-	jobs    chan func() // run by the thread of MPI, in their order
-	scratch scratch     // of operations; only the thread uses it
-	lost    []any       // what operations that were given up may still read and write
-	beats   *beats      // only the thread uses them; nil: the ranks don't watch each other
-	tick    <-chan time.Time
-	ended   chan struct{}
-	close   sync.Once
-	shut    error
+	place      comm.Place
+	library    *library
+	jobs       chan func() // run by the thread of MPI, in their order
+	scratch    scratch     // of operations; only the thread uses it
+	lost       []any       // what operations that were given up may still read and write
+	heartbeats *heartbeats // only the thread uses them; nil before Watch
+	tick       <-chan time.Time
+	ended      chan struct{}
+	close      sync.Once
+	shut       error
 }
 
 // Open opens the library of a launcher and joins the other ranks. It waits for all of them until ctx ends; after that, MPI can't be used
@@ -72,7 +72,7 @@ func (w *World) serve() {
 			}
 			job()
 		case <-w.tick:
-			w.beat() // who is silent is told to the next operation
+			w.heartbeat() // who is silent is told to the next operation
 		}
 	}
 }
@@ -164,27 +164,34 @@ func (w *World) Close() error {
 	w.close.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), leaveWait)
 		defer cancel()
-		if w.shut = w.run(func() error { return w.farewell(ctx) }); w.shut != nil {
-			return
+		left, late, finalized := make(chan error, 1), time.After(2*leaveWait), false
+		leave := func() {
+			err := w.farewell(ctx)
+			if err == nil {
+				finalized = true
+				err = w.library.check(finalize)
+			}
+			left <- err
 		}
-		left := make(chan error, 1)
-		w.jobs <- func() { left <- w.library.check(finalize) }
+		go func() { w.jobs <- leave }() // the queue may be full
 		select {
 		case w.shut = <-left:
-			close(w.jobs)
-			<-w.ended
-		case <-time.After(leaveWait): // the thread is inside of the call
-			w.shut = fmt.Errorf("MPI_Finalize has not returned within %v, as another rank has ended or hangs; see what the others say", leaveWait)
+			if finalized {
+				close(w.jobs)
+				<-w.ended
+			}
+		case <-late: // the thread is inside of a call
+			w.shut = fmt.Errorf("MPI has not returned within %v, as another rank has ended or hangs, or the network does; see what the other ranks say", 2*leaveWait)
 		}
 	})
 	return w.shut
 }
 
-// leaveWait is how long Close waits for the other ranks' last beats, and for MPI_Finalize.
+// leaveWait is how long Close waits for the other ranks' last heartbeats. MPI_Finalize has as long at least.
 var leaveWait = 30 * time.Second // tests lower it
 
 // wait tests a request until it has ended. The thread sleeps between tests, longer and longer, up to a 20th of the time that has
-// passed. Meanwhile it sends and receives beats.
+// passed. Meanwhile it sends and receives heartbeats.
 func (w *World) wait(ctx context.Context, request *uint64) error {
 	l, done := w.library, new(int32)
 	for began := time.Now(); ; {
@@ -194,7 +201,7 @@ func (w *World) wait(ctx context.Context, request *uint64) error {
 		if *done != 0 {
 			return nil
 		}
-		if err := w.turn(); err != nil {
+		if err := w.checkSilence(); err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil {

@@ -20,7 +20,7 @@ import (
 // watched is how long ranks of tests may be silent.
 const watched = 2 * time.Second
 
-// watch begins the beats.
+// watch begins the heartbeats.
 func watch(w *World, timeout time.Duration) error {
 	ctx := context.Background()
 	return errors.Join(w.Watch(ctx, timeout), w.Barrier(ctx))
@@ -36,7 +36,8 @@ func stopForGood() error {
 	return err
 }
 
-// soon returns an error if something took less than half of watched, or too long. Beats came until the rank stopped, and others are late to stop.
+// soon returns an error if something took less than half of watched, or too long. Heartbeats came until the rank stopped, and others are late
+// to stop.
 func soon(began time.Time) error {
 	if took := time.Since(began); took < watched/2 || took > 3*watched {
 		return fmt.Errorf("a stopped rank is noticed after %v", took)
@@ -70,6 +71,15 @@ func stopped(w *World) error {
 	}
 	if !slices.Equal(missing, []int{1}) {
 		return fmt.Errorf("%v don't answer (%w), and rank 1 doesn't", missing, err)
+	}
+	var queued []comm.Pending
+	for range 40 { // a tick for each would take 10 s
+		queued = append(queued, w.AllReduce(context.Background(), make([]float32, 1)))
+	}
+	for _, pending := range queued {
+		if err := pending.Wait(); !errors.As(err, &silent) {
+			return fmt.Errorf("an operation after a silence: %w", err)
+		}
 	}
 	if err := soon(began); err != nil {
 		return err
@@ -107,7 +117,7 @@ func leaveStopped(w *World) error {
 func patient(w *World) error {
 	timeout := watched
 	if w.Place().Rank == 2 {
-		timeout = time.Hour // its beats come as often as those of others
+		timeout = time.Hour // its heartbeats come as often as those of others
 	}
 	if err := watch(w, timeout); err != nil {
 		return err
@@ -130,9 +140,9 @@ func patient(w *World) error {
 	return nil
 }
 
-// TestBeats checks that a rank that is stopped is noticed, and named, however long the others may wait; and that one that computes for long is
-// not.
-func TestBeats(t *testing.T) {
+// TestHeartbeats checks that a rank that is stopped is noticed, and named, however long the others may wait; and that one that computes for
+// long is not.
+func TestHeartbeats(t *testing.T) {
 	for _, launcher := range launchers {
 		for _, test := range []struct {
 			what, prints string
