@@ -69,6 +69,7 @@ func token() (t Token) {
 // TestShare has four ranks, of which rank 0 comes last, and strangers: one that says nothing, one with garbage, and one that says
 // hello to an older version.
 func TestShare(t *testing.T) {
+	t.Parallel() // it waits
 	address, _ := free(t)
 	ranks := four(address)
 	go func() {
@@ -103,6 +104,7 @@ func TestShare(t *testing.T) {
 
 // TestSharePortInUse has another program at the port, which says nothing, or something else first. Ranks send it nothing.
 func TestSharePortInUse(t *testing.T) {
+	t.Parallel() // it waits
 	for _, says := range []string{"", "SSH-2.0-OpenSSH_9.2\r\n"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -137,6 +139,7 @@ func TestSharePortInUse(t *testing.T) {
 
 // TestShareFailures checks what both sides say when ranks don't fit together, or one is missing.
 func TestShareFailures(t *testing.T) {
+	t.Parallel() // it waits
 	for _, test := range []struct {
 		name       string
 		change     func(ranks []*rank) []*rank

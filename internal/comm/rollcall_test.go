@@ -11,6 +11,7 @@ import (
 
 // TestAbsent has ranks that don't come to a roll call, rank 0 among them, and another program that connects first.
 func TestAbsent(t *testing.T) {
+	t.Parallel() // it waits
 	for _, test := range []struct{ come, want []int }{
 		{[]int{0, 1, 2, 3}, nil}, {[]int{0, 1, 3}, []int{2}}, {[]int{0, 3}, []int{1, 2}}, {[]int{0}, []int{1, 2, 3}}, {[]int{1, 2, 3}, []int{0}},
 	} {
