@@ -65,6 +65,13 @@ func TestLostPeer(t *testing.T) {
 	}
 }
 
+// failing are the buffers of operations that fail. The library only has their addresses, so they must stay where they are.
+var failing [2][2]int32
+
+func buffer(of *[2]int32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(of)), unsafe.Sizeof(*of))
+}
+
 // TestFailures makes each function fail.
 func TestFailures(t *testing.T) {
 	for _, function := range functionNames {
@@ -87,13 +94,12 @@ func TestFailures(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			x, st := make([]byte, 8), s.stream()
+			x, y, st := buffer(&failing[0]), buffer(&failing[1]), s.stream()
 			all := []Operation{AllReduce(address(x), 1, Int32), ReduceScatter(address(x), address(x), 1, Int32), AllGather(address(x), address(x), 1, Int32), Broadcast(address(x), 1, Int32, 0)}
 			if err := c.Start(within(t, 10*time.Second), st, all...); err != nil {
 				fails(t, function, c.Start(t.Context(), st, all...), "was aborted; join again")
 				return err
 			}
-			y := make([]byte, 8)
 			if err := c.Start(within(t, 10*time.Second), st, AllToAll(address(y), address(x), 1, Int32, 1)...); err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"testing"
 	"time"
 	"unsafe"
@@ -117,6 +118,7 @@ func sums(t *testing.T, c *Communicator, s standIn) error {
 		if err := c.Wait(ctx, st); err != nil {
 			return err
 		}
+		runtime.KeepAlive([][]byte{own, apart, toEach}) // the library only has their addresses
 		all := of(e, n*size, func(i int) int { return value(i/n, i%n) })
 		for _, check := range []struct {
 			name      string
