@@ -105,7 +105,7 @@ func TestDividedParametersOnGPUs(t *testing.T) {
 	block = (block + unit - 1) / unit * unit
 	with, without := bytes[run{4, ShardParameters}], bytes[run{4, ShardGradients}]
 	own := without[0] - parameters*3/4 // what stays if all that others own is away
-	for i, taken := range with {       // the memory of three blocks stays, and that of what belongs to none
+	for i, taken := range with {       // three blocks, and parameters outside of blocks, keep their memory
 		if most := own + 3*block + unit + 4<<10; taken < own || taken > most {
 			t.Errorf("%d bytes are taken at place %d, want %d to %d", taken, i, own, most)
 		}

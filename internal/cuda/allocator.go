@@ -134,8 +134,7 @@ func (d *Device) ResetPeak() {
 	d.memory.peak = d.memory.held - d.memory.free
 }
 
-// take returns a block of size bytes: an idle one, else a new one, else one that a garbage collection frees, else a new one
-// after all idle blocks have been returned to the driver.
+// take returns a block of size bytes: an idle one, else what obtain returns.
 func (d *Device) take(size int) uint64 {
 	m := &d.memory
 	if m.exact {
@@ -144,27 +143,33 @@ func (d *Device) take(size int) uint64 {
 	if addr := m.reuse(size); addr != 0 {
 		return addr
 	}
+	return obtain(d, size, cuMemAlloc, func() uint64 { return m.reuse(size) }, func() (uint64, result) { return d.takeNew(size) })
+}
+
+// obtain returns size bytes of memory, of which none are idle: new ones by a function of the driver, else some that a garbage collection
+// frees, else new ones after all idle memory has been returned to the driver. reuse returns idle memory, or 0.
+func obtain[M uint64 | uintptr](d *Device, size int, function symbol, reuse func() M, create func() (M, result)) M {
 	if d.collectFor(size) {
-		if addr := m.reuse(size); addr != 0 {
-			return addr
+		if memory := reuse(); memory != 0 {
+			return memory
 		}
 	}
-	addr, r := d.takeNew(size)
+	memory, r := create()
 	if r == outOfMemory {
 		collect()
-		if addr := m.reuse(size); addr != 0 {
-			return addr
+		if memory := reuse(); memory != 0 {
+			return memory
 		}
 		d.trim()
-		addr, r = d.takeNew(size)
+		memory, r = create()
 	}
 	if r == outOfMemory {
 		d.panicOutOfMemory(size)
 	}
 	if r != success {
-		panic(d.driver.failure(cuMemAlloc, r))
+		panic(d.driver.failure(function, r))
 	}
-	return addr
+	return memory
 }
 
 // collectFor runs the garbage collector if it seems worth it before size bytes are taken from the driver, and reports whether it has: it

@@ -55,32 +55,21 @@ func (r *region) unmap() {
 	r.memory = 0
 }
 
-// takePhysical returns the handle of size bytes of physical memory: what is idle, else new memory, as [Device.take] does.
+// takePhysical returns the handle of size bytes of physical memory: what is idle, else what obtain returns.
 func (d *Device) takePhysical(size int) uintptr {
 	if memory := d.reusePhysical(size); memory != 0 {
 		return memory
 	}
-	d.collectFor(size)
-	memory, r := d.createPhysical(size)
-	if r == outOfMemory {
-		collect()
-		d.trim()
-		memory, r = d.createPhysical(size)
-	}
-	if r == outOfMemory {
-		d.panicOutOfMemory(size)
-	}
-	if r != success {
-		panic(d.driver.failure(cuMemCreate, r))
-	}
-	d.accountFor(size, 0)
-	return memory
+	return obtain(d, size, cuMemCreate, func() uintptr { return d.reusePhysical(size) }, func() (uintptr, result) { return d.createPhysical(size) })
 }
 
 func (d *Device) createPhysical(size int) (memory uintptr, r result) {
 	p := new(uintptr)
-	r = d.call(cuMemCreate, uintptr(unsafe.Pointer(p)), uintptr(size), uintptr(unsafe.Pointer(d.properties())), 0)
-	return *p, r
+	if r := d.call(cuMemCreate, uintptr(unsafe.Pointer(p)), uintptr(size), uintptr(unsafe.Pointer(d.properties())), 0); r != success {
+		return 0, r
+	}
+	d.accountFor(size, 0)
+	return *p, success
 }
 
 // reusePhysical returns the handle of idle memory, or 0.

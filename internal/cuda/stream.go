@@ -104,9 +104,6 @@ func (s *Stream) Mark() (*Mark, error) {
 	return m, nil
 }
 
-// Handle returns that of the stream.
-func (m *Mark) Handle() uintptr { return m.stream.handle }
-
 // Idle reports whether all work before the mark has ended.
 func (m *Mark) Idle() (bool, error) { return m.stream.device.passed(m.event) }
 

@@ -45,6 +45,17 @@ func soon(began time.Time) error {
 	return nil
 }
 
+// endNoticed ends all ranks, now that a stopped one is noticed. It returns an error if that was not soon.
+func endNoticed(w *World, began time.Time) error {
+	if err := soon(began); err != nil {
+		return err
+	}
+	fmt.Println("noticed")
+	time.Sleep(time.Second) // until the other has noticed, too
+	w.Abort(3)
+	return nil
+}
+
 // stopped has a rank stop. One of the others waits for a minute; one gives up earlier and looks for who is missing, while the other still waits.
 func stopped(w *World) error {
 	if err := watch(w, watched); err != nil {
@@ -81,13 +92,7 @@ func stopped(w *World) error {
 			return fmt.Errorf("an operation after a silence: %w", err)
 		}
 	}
-	if err := soon(began); err != nil {
-		return err
-	}
-	fmt.Println("noticed")
-	time.Sleep(time.Second) // until the other has noticed, too
-	w.Abort(3)
-	return nil
+	return endNoticed(w, began)
 }
 
 // leaveStopped has a rank stop while the others leave.
@@ -104,13 +109,7 @@ func leaveStopped(w *World) error {
 	if !errors.As(err, &silent) || !slices.Equal(silent.Ranks, []int{1}) {
 		return fmt.Errorf("a stopped rank leaves: %w", err)
 	}
-	if err := soon(began); err != nil {
-		return err
-	}
-	fmt.Println("noticed")
-	time.Sleep(time.Second) // until the other has noticed, too
-	w.Abort(3)
-	return nil
+	return endNoticed(w, began)
 }
 
 // patient has a rank that computes for longer than ranks may be silent, and is stopped for a part of the time. Others wait for it.

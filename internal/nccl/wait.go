@@ -10,14 +10,18 @@ import (
 
 // Stream is a CUDA stream of the rank's GPU. The one of internal/cuda is meant.
 type Stream interface {
-	Handle() uintptr     // the CUstream, which is the cudaStream_t of NCCL
-	Idle() (bool, error) // whether all work in the stream has ended
+	Handle() uintptr // the CUstream, which is the cudaStream_t of NCCL
+	Work
 }
 
-// Wait returns when the work in a stream has ended. Before, the program must not wait for the stream otherwise, as that would
-// never end if a peer has died. If NCCL reports an error or the context ends, the communicator is aborted; then the results
-// are undefined.
-func (c *Communicator) Wait(ctx context.Context, s Stream) error {
+// Work is queued on the rank's GPU: all of a stream, or what comes before a mark in it.
+type Work interface {
+	Idle() (bool, error) // whether it has ended
+}
+
+// Wait returns when work has ended. Before, the program must not wait for its stream otherwise, as that would never end if a
+// peer has died. If NCCL reports an error or the context ends, the communicator is aborted; then the results are undefined.
+func (c *Communicator) Wait(ctx context.Context, w Work) error {
 	if c.closed != nil {
 		return c.closed
 	}
@@ -25,7 +29,7 @@ func (c *Communicator) Wait(ctx context.Context, s Stream) error {
 		if _, err := c.state(); err != nil {
 			return false, err
 		}
-		return s.Idle()
+		return w.Idle()
 	})
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("%w; another rank is slow, hangs or has died, so look at the others' messages", err)
