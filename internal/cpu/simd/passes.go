@@ -89,6 +89,10 @@ type Passes struct {
 
 	Adam func(c *[10]float32, p, g, m, v []float32)
 
+	// GEGLU: y = a·gelu(b); ga = gy·gelu(b) and gb = gy·a·gelu'(b).
+	GatedGELU     func(a, b, y []float32)
+	GatedGELUGrad func(a, b, gy, ga, gb []float32)
+
 	// Rotate sets y = x·cos + x′·sin, where x′ is x with the numbers of each pair exchanged; y may be x. The length is a multiple of
 	// RotaryGroup.
 	Rotate func(cos, sin, x, y []float32)

@@ -25,35 +25,37 @@ loop1:
 	VADDPS       constants<>+32(SB), Y1, Y1
 	VDIVPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (DI)(R8*4)
-	VBROADCASTSS constants<>+64(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS constants<>+96(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMULPS       constants<>+128(SB), Y0, Y1
-	VROUNDPS     $0x00, Y1, Y1
+	VCMPPS       $0x05, constants<>+64(SB), Y0, Y1
+	VBROADCASTSS constants<>+96(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VBROADCASTSS constants<>+64(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMULPS       constants<>+128(SB), Y0, Y2
+	VROUNDPS     $0x00, Y2, Y2
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS constants<>+160(SB), Y1, Y0
-	VFNMADD231PS constants<>+192(SB), Y1, Y0
-	VBROADCASTSS constants<>+224(SB), Y2
-	VFMADD213PS  constants<>+256(SB), Y0, Y2
-	VFMADD213PS  constants<>+288(SB), Y0, Y2
-	VFMADD213PS  constants<>+320(SB), Y0, Y2
-	VFMADD213PS  constants<>+352(SB), Y0, Y2
-	VFMADD213PS  constants<>+384(SB), Y0, Y2
-	VMULPS       Y0, Y0, Y3
-	VFMADD213PS  Y0, Y3, Y2
-	VADDPS       constants<>+32(SB), Y2, Y0
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y2
-	VPSUBD       Y2, Y1, Y1
+	VFNMADD231PS constants<>+160(SB), Y2, Y0
+	VFNMADD231PS constants<>+192(SB), Y2, Y0
+	VBROADCASTSS constants<>+224(SB), Y3
+	VFMADD213PS  constants<>+256(SB), Y0, Y3
+	VFMADD213PS  constants<>+288(SB), Y0, Y3
+	VFMADD213PS  constants<>+320(SB), Y0, Y3
+	VFMADD213PS  constants<>+352(SB), Y0, Y3
+	VFMADD213PS  constants<>+384(SB), Y0, Y3
+	VMULPS       Y0, Y0, Y4
+	VFMADD213PS  Y0, Y4, Y3
+	VADDPS       constants<>+32(SB), Y3, Y0
+	VCVTPS2DQ    Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y0, Y0
 	VPSLLD       $0x17, Y2, Y2
 	VBROADCASTSS constants<>+32(SB), Y3
 	VPADDD       Y3, Y2, Y2
 	VMULPS       Y2, Y0, Y0
-	VPSLLD       $0x17, Y1, Y1
-	VBROADCASTSS constants<>+32(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VMULPS       Y1, Y0, Y0
+	VANDPS       Y1, Y0, Y0
 	VMOVUPS      (CX)(R8*4), Y1
 	VFMADD213PS  (DX)(R8*4), Y1, Y0
 	VMOVUPS      Y0, (SI)(R8*4)
@@ -73,35 +75,37 @@ done2:
 	VADDPS       constants<>+32(SB), Y2, Y2
 	VDIVPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (DI)(R8*4)
-	VBROADCASTSS constants<>+64(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constants<>+96(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       constants<>+128(SB), Y1, Y2
-	VROUNDPS     $0x00, Y2, Y2
+	VCMPPS       $0x05, constants<>+64(SB), Y1, Y2
+	VBROADCASTSS constants<>+96(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VBROADCASTSS constants<>+64(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMULPS       constants<>+128(SB), Y1, Y3
+	VROUNDPS     $0x00, Y3, Y3
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS constants<>+160(SB), Y2, Y1
-	VFNMADD231PS constants<>+192(SB), Y2, Y1
-	VBROADCASTSS constants<>+224(SB), Y3
-	VFMADD213PS  constants<>+256(SB), Y1, Y3
-	VFMADD213PS  constants<>+288(SB), Y1, Y3
-	VFMADD213PS  constants<>+320(SB), Y1, Y3
-	VFMADD213PS  constants<>+352(SB), Y1, Y3
-	VFMADD213PS  constants<>+384(SB), Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       constants<>+32(SB), Y3, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
+	VFNMADD231PS constants<>+160(SB), Y3, Y1
+	VFNMADD231PS constants<>+192(SB), Y3, Y1
+	VBROADCASTSS constants<>+224(SB), Y4
+	VFMADD213PS  constants<>+256(SB), Y1, Y4
+	VFMADD213PS  constants<>+288(SB), Y1, Y4
+	VFMADD213PS  constants<>+320(SB), Y1, Y4
+	VFMADD213PS  constants<>+352(SB), Y1, Y4
+	VFMADD213PS  constants<>+384(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constants<>+32(SB), Y4, Y1
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS constants<>+32(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y1, Y1
 	VPSLLD       $0x17, Y3, Y3
 	VBROADCASTSS constants<>+32(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y1, Y1
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y1, Y1
+	VANDPS       Y2, Y1, Y1
 	VMASKMOVPS   (CX)(R8*4), Y0, Y2
 	VMASKMOVPS   (DX)(R8*4), Y0, Y3
 	VFMADD213PS  Y3, Y2, Y1
@@ -139,35 +143,37 @@ loop4:
 	VBROADCASTSS constants<>+32(SB), Y2
 	VDIVPS       Y1, Y2, Y1
 	VMOVUPS      (BX)(R10*4), Y2
-	VBROADCASTSS constants<>+64(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VBROADCASTSS constants<>+96(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       constants<>+128(SB), Y0, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+64(SB), Y0, Y3
+	VBROADCASTSS constants<>+96(SB), Y4
+	VMINPS       Y0, Y4, Y0
+	VBROADCASTSS constants<>+64(SB), Y4
+	VMAXPS       Y0, Y4, Y0
+	VMULPS       constants<>+128(SB), Y0, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS constants<>+160(SB), Y3, Y0
-	VFNMADD231PS constants<>+192(SB), Y3, Y0
-	VBROADCASTSS constants<>+224(SB), Y4
-	VFMADD213PS  constants<>+256(SB), Y0, Y4
-	VFMADD213PS  constants<>+288(SB), Y0, Y4
-	VFMADD213PS  constants<>+320(SB), Y0, Y4
-	VFMADD213PS  constants<>+352(SB), Y0, Y4
-	VFMADD213PS  constants<>+384(SB), Y0, Y4
-	VMULPS       Y0, Y0, Y5
-	VFMADD213PS  Y0, Y5, Y4
-	VADDPS       constants<>+32(SB), Y4, Y0
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+160(SB), Y4, Y0
+	VFNMADD231PS constants<>+192(SB), Y4, Y0
+	VBROADCASTSS constants<>+224(SB), Y5
+	VFMADD213PS  constants<>+256(SB), Y0, Y5
+	VFMADD213PS  constants<>+288(SB), Y0, Y5
+	VFMADD213PS  constants<>+320(SB), Y0, Y5
+	VFMADD213PS  constants<>+352(SB), Y0, Y5
+	VFMADD213PS  constants<>+384(SB), Y0, Y5
+	VMULPS       Y0, Y0, Y6
+	VFMADD213PS  Y0, Y6, Y5
+	VADDPS       constants<>+32(SB), Y5, Y0
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+32(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y0, Y0
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+32(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y0, Y0
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+32(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y0, Y0
+	VANDPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y0
 	VMOVUPS      (SI)(R10*4), Y3
 	VFMADD231PS  (CX)(R10*4), Y0, Y3
@@ -194,35 +200,37 @@ done5:
 	VBROADCASTSS constants<>+32(SB), Y3
 	VDIVPS       Y2, Y3, Y2
 	VMASKMOVPS   (BX)(R10*4), Y0, Y3
-	VBROADCASTSS constants<>+64(SB), Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS constants<>+96(SB), Y4
-	VMINPS       Y1, Y4, Y1
-	VMULPS       constants<>+128(SB), Y1, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+64(SB), Y1, Y4
+	VBROADCASTSS constants<>+96(SB), Y5
+	VMINPS       Y1, Y5, Y1
+	VBROADCASTSS constants<>+64(SB), Y5
+	VMAXPS       Y1, Y5, Y1
+	VMULPS       constants<>+128(SB), Y1, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS constants<>+160(SB), Y4, Y1
-	VFNMADD231PS constants<>+192(SB), Y4, Y1
-	VBROADCASTSS constants<>+224(SB), Y5
-	VFMADD213PS  constants<>+256(SB), Y1, Y5
-	VFMADD213PS  constants<>+288(SB), Y1, Y5
-	VFMADD213PS  constants<>+320(SB), Y1, Y5
-	VFMADD213PS  constants<>+352(SB), Y1, Y5
-	VFMADD213PS  constants<>+384(SB), Y1, Y5
-	VMULPS       Y1, Y1, Y6
-	VFMADD213PS  Y1, Y6, Y5
-	VADDPS       constants<>+32(SB), Y5, Y1
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+160(SB), Y5, Y1
+	VFNMADD231PS constants<>+192(SB), Y5, Y1
+	VBROADCASTSS constants<>+224(SB), Y6
+	VFMADD213PS  constants<>+256(SB), Y1, Y6
+	VFMADD213PS  constants<>+288(SB), Y1, Y6
+	VFMADD213PS  constants<>+320(SB), Y1, Y6
+	VFMADD213PS  constants<>+352(SB), Y1, Y6
+	VFMADD213PS  constants<>+384(SB), Y1, Y6
+	VMULPS       Y1, Y1, Y7
+	VFMADD213PS  Y1, Y7, Y6
+	VADDPS       constants<>+32(SB), Y6, Y1
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+32(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y1, Y1
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+32(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y1, Y1
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+32(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y1, Y1
+	VANDPS       Y4, Y1, Y1
 	VMULPS       Y3, Y1, Y1
 	VMASKMOVPS   (SI)(R10*4), Y0, Y4
 	VMASKMOVPS   (CX)(R10*4), Y0, Y5
@@ -261,35 +269,37 @@ loop7:
 	VDIVPS       Y1, Y0, Y0
 	VXORPS       constants<>+416(SB), Y0, Y0
 	VMOVUPS      Y0, (DI)(R8*4)
-	VBROADCASTSS constants<>+64(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS constants<>+96(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMULPS       constants<>+128(SB), Y0, Y1
-	VROUNDPS     $0x00, Y1, Y1
+	VCMPPS       $0x05, constants<>+64(SB), Y0, Y1
+	VBROADCASTSS constants<>+96(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VBROADCASTSS constants<>+64(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMULPS       constants<>+128(SB), Y0, Y2
+	VROUNDPS     $0x00, Y2, Y2
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS constants<>+160(SB), Y1, Y0
-	VFNMADD231PS constants<>+192(SB), Y1, Y0
-	VBROADCASTSS constants<>+224(SB), Y2
-	VFMADD213PS  constants<>+256(SB), Y0, Y2
-	VFMADD213PS  constants<>+288(SB), Y0, Y2
-	VFMADD213PS  constants<>+320(SB), Y0, Y2
-	VFMADD213PS  constants<>+352(SB), Y0, Y2
-	VFMADD213PS  constants<>+384(SB), Y0, Y2
-	VMULPS       Y0, Y0, Y3
-	VFMADD213PS  Y0, Y3, Y2
-	VADDPS       constants<>+32(SB), Y2, Y0
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y2
-	VPSUBD       Y2, Y1, Y1
+	VFNMADD231PS constants<>+160(SB), Y2, Y0
+	VFNMADD231PS constants<>+192(SB), Y2, Y0
+	VBROADCASTSS constants<>+224(SB), Y3
+	VFMADD213PS  constants<>+256(SB), Y0, Y3
+	VFMADD213PS  constants<>+288(SB), Y0, Y3
+	VFMADD213PS  constants<>+320(SB), Y0, Y3
+	VFMADD213PS  constants<>+352(SB), Y0, Y3
+	VFMADD213PS  constants<>+384(SB), Y0, Y3
+	VMULPS       Y0, Y0, Y4
+	VFMADD213PS  Y0, Y4, Y3
+	VADDPS       constants<>+32(SB), Y3, Y0
+	VCVTPS2DQ    Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y0, Y0
 	VPSLLD       $0x17, Y2, Y2
 	VBROADCASTSS constants<>+32(SB), Y3
 	VPADDD       Y3, Y2, Y2
 	VMULPS       Y2, Y0, Y0
-	VPSLLD       $0x17, Y1, Y1
-	VBROADCASTSS constants<>+32(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VMULPS       Y1, Y0, Y0
+	VANDPS       Y1, Y0, Y0
 	VMOVUPS      (CX)(R8*4), Y1
 	VSUBPS       (DX)(R8*4), Y1, Y1
 	VMULPS       Y1, Y0, Y0
@@ -311,35 +321,37 @@ done8:
 	VDIVPS       Y2, Y1, Y1
 	VXORPS       constants<>+416(SB), Y1, Y1
 	VMASKMOVPS   Y1, Y0, (DI)(R8*4)
-	VBROADCASTSS constants<>+64(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constants<>+96(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       constants<>+128(SB), Y1, Y2
-	VROUNDPS     $0x00, Y2, Y2
+	VCMPPS       $0x05, constants<>+64(SB), Y1, Y2
+	VBROADCASTSS constants<>+96(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VBROADCASTSS constants<>+64(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMULPS       constants<>+128(SB), Y1, Y3
+	VROUNDPS     $0x00, Y3, Y3
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS constants<>+160(SB), Y2, Y1
-	VFNMADD231PS constants<>+192(SB), Y2, Y1
-	VBROADCASTSS constants<>+224(SB), Y3
-	VFMADD213PS  constants<>+256(SB), Y1, Y3
-	VFMADD213PS  constants<>+288(SB), Y1, Y3
-	VFMADD213PS  constants<>+320(SB), Y1, Y3
-	VFMADD213PS  constants<>+352(SB), Y1, Y3
-	VFMADD213PS  constants<>+384(SB), Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       constants<>+32(SB), Y3, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
+	VFNMADD231PS constants<>+160(SB), Y3, Y1
+	VFNMADD231PS constants<>+192(SB), Y3, Y1
+	VBROADCASTSS constants<>+224(SB), Y4
+	VFMADD213PS  constants<>+256(SB), Y1, Y4
+	VFMADD213PS  constants<>+288(SB), Y1, Y4
+	VFMADD213PS  constants<>+320(SB), Y1, Y4
+	VFMADD213PS  constants<>+352(SB), Y1, Y4
+	VFMADD213PS  constants<>+384(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constants<>+32(SB), Y4, Y1
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS constants<>+32(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y1, Y1
 	VPSLLD       $0x17, Y3, Y3
 	VBROADCASTSS constants<>+32(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y1, Y1
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y1, Y1
+	VANDPS       Y2, Y1, Y1
 	VMASKMOVPS   (CX)(R8*4), Y0, Y2
 	VMASKMOVPS   (DX)(R8*4), Y0, Y3
 	VSUBPS       Y3, Y2, Y2
@@ -379,35 +391,37 @@ loop10:
 	VBROADCASTSS constants<>+32(SB), Y2
 	VDIVPS       Y1, Y2, Y1
 	VMOVUPS      (SI)(R11*4), Y2
-	VBROADCASTSS constants<>+64(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VBROADCASTSS constants<>+96(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       constants<>+128(SB), Y0, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+64(SB), Y0, Y3
+	VBROADCASTSS constants<>+96(SB), Y4
+	VMINPS       Y0, Y4, Y0
+	VBROADCASTSS constants<>+64(SB), Y4
+	VMAXPS       Y0, Y4, Y0
+	VMULPS       constants<>+128(SB), Y0, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS constants<>+160(SB), Y3, Y0
-	VFNMADD231PS constants<>+192(SB), Y3, Y0
-	VBROADCASTSS constants<>+224(SB), Y4
-	VFMADD213PS  constants<>+256(SB), Y0, Y4
-	VFMADD213PS  constants<>+288(SB), Y0, Y4
-	VFMADD213PS  constants<>+320(SB), Y0, Y4
-	VFMADD213PS  constants<>+352(SB), Y0, Y4
-	VFMADD213PS  constants<>+384(SB), Y0, Y4
-	VMULPS       Y0, Y0, Y5
-	VFMADD213PS  Y0, Y5, Y4
-	VADDPS       constants<>+32(SB), Y4, Y0
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+160(SB), Y4, Y0
+	VFNMADD231PS constants<>+192(SB), Y4, Y0
+	VBROADCASTSS constants<>+224(SB), Y5
+	VFMADD213PS  constants<>+256(SB), Y0, Y5
+	VFMADD213PS  constants<>+288(SB), Y0, Y5
+	VFMADD213PS  constants<>+320(SB), Y0, Y5
+	VFMADD213PS  constants<>+352(SB), Y0, Y5
+	VFMADD213PS  constants<>+384(SB), Y0, Y5
+	VMULPS       Y0, Y0, Y6
+	VFMADD213PS  Y0, Y6, Y5
+	VADDPS       constants<>+32(SB), Y5, Y0
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+32(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y0, Y0
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+32(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y0, Y0
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+32(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y0, Y0
+	VANDPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y0
 	VMOVUPS      (DI)(R11*4), Y2
 	VMOVUPS      (CX)(R11*4), Y3
@@ -439,35 +453,37 @@ done11:
 	VBROADCASTSS constants<>+32(SB), Y3
 	VDIVPS       Y2, Y3, Y2
 	VMASKMOVPS   (SI)(R11*4), Y0, Y3
-	VBROADCASTSS constants<>+64(SB), Y4
-	VMAXPS       Y1, Y4, Y1
-	VBROADCASTSS constants<>+96(SB), Y4
-	VMINPS       Y1, Y4, Y1
-	VMULPS       constants<>+128(SB), Y1, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+64(SB), Y1, Y4
+	VBROADCASTSS constants<>+96(SB), Y5
+	VMINPS       Y1, Y5, Y1
+	VBROADCASTSS constants<>+64(SB), Y5
+	VMAXPS       Y1, Y5, Y1
+	VMULPS       constants<>+128(SB), Y1, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS constants<>+160(SB), Y4, Y1
-	VFNMADD231PS constants<>+192(SB), Y4, Y1
-	VBROADCASTSS constants<>+224(SB), Y5
-	VFMADD213PS  constants<>+256(SB), Y1, Y5
-	VFMADD213PS  constants<>+288(SB), Y1, Y5
-	VFMADD213PS  constants<>+320(SB), Y1, Y5
-	VFMADD213PS  constants<>+352(SB), Y1, Y5
-	VFMADD213PS  constants<>+384(SB), Y1, Y5
-	VMULPS       Y1, Y1, Y6
-	VFMADD213PS  Y1, Y6, Y5
-	VADDPS       constants<>+32(SB), Y5, Y1
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+160(SB), Y5, Y1
+	VFNMADD231PS constants<>+192(SB), Y5, Y1
+	VBROADCASTSS constants<>+224(SB), Y6
+	VFMADD213PS  constants<>+256(SB), Y1, Y6
+	VFMADD213PS  constants<>+288(SB), Y1, Y6
+	VFMADD213PS  constants<>+320(SB), Y1, Y6
+	VFMADD213PS  constants<>+352(SB), Y1, Y6
+	VFMADD213PS  constants<>+384(SB), Y1, Y6
+	VMULPS       Y1, Y1, Y7
+	VFMADD213PS  Y1, Y7, Y6
+	VADDPS       constants<>+32(SB), Y6, Y1
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+32(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y1, Y1
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+32(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y1, Y1
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+32(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y1, Y1
+	VANDPS       Y4, Y1, Y1
 	VMULPS       Y3, Y1, Y1
 	VMASKMOVPS   (DI)(R11*4), Y0, Y3
 	VMASKMOVPS   (CX)(R11*4), Y0, Y4
@@ -560,14 +576,14 @@ DATA constants<>+48(SB)/4, $0x3f800000
 DATA constants<>+52(SB)/4, $0x3f800000
 DATA constants<>+56(SB)/4, $0x3f800000
 DATA constants<>+60(SB)/4, $0x3f800000
-DATA constants<>+64(SB)/4, $0xc2d10000
-DATA constants<>+68(SB)/4, $0xc2d10000
-DATA constants<>+72(SB)/4, $0xc2d10000
-DATA constants<>+76(SB)/4, $0xc2d10000
-DATA constants<>+80(SB)/4, $0xc2d10000
-DATA constants<>+84(SB)/4, $0xc2d10000
-DATA constants<>+88(SB)/4, $0xc2d10000
-DATA constants<>+92(SB)/4, $0xc2d10000
+DATA constants<>+64(SB)/4, $0xc2ae999a
+DATA constants<>+68(SB)/4, $0xc2ae999a
+DATA constants<>+72(SB)/4, $0xc2ae999a
+DATA constants<>+76(SB)/4, $0xc2ae999a
+DATA constants<>+80(SB)/4, $0xc2ae999a
+DATA constants<>+84(SB)/4, $0xc2ae999a
+DATA constants<>+88(SB)/4, $0xc2ae999a
+DATA constants<>+92(SB)/4, $0xc2ae999a
 DATA constants<>+96(SB)/4, $0x42b20000
 DATA constants<>+100(SB)/4, $0x42b20000
 DATA constants<>+104(SB)/4, $0x42b20000

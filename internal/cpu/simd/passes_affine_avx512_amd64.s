@@ -24,8 +24,7 @@ loop1:
 	VADDPS.BCST       constants<>+4(SB), Z1, Z1
 	VDIVPS            Z1, Z0, Z0
 	VMOVUPS           Z0, (DI)(R8*4)
-	VBROADCASTSS      constants<>+8(SB), Z1
-	VMAXPS            Z0, Z1, Z0
+	VCMPPS.BCST       $0x05, constants<>+8(SB), Z0, K1
 	VBROADCASTSS      constants<>+12(SB), Z1
 	VMINPS            Z0, Z1, Z0
 	VMULPS.BCST       constants<>+16(SB), Z0, Z1
@@ -42,7 +41,7 @@ loop1:
 	VMULPS            Z0, Z0, Z3
 	VFMADD213PS       Z0, Z3, Z2
 	VADDPS.BCST       constants<>+4(SB), Z2, Z0
-	VSCALEFPS         Z1, Z0, Z0
+	VSCALEFPS.Z       Z1, Z0, K1, Z0
 	VMOVUPS           (CX)(R8*4), Z1
 	VFMADD213PS       (DX)(R8*4), Z1, Z0
 	VMOVUPS           Z0, (SI)(R8*4)
@@ -64,8 +63,7 @@ done2:
 	VADDPS.BCST       constants<>+4(SB), Z1, Z1
 	VDIVPS            Z1, Z0, Z0
 	VMOVUPS           Z0, K1, (DI)(R8*4)
-	VBROADCASTSS      constants<>+8(SB), Z1
-	VMAXPS            Z0, Z1, Z0
+	VCMPPS.BCST       $0x05, constants<>+8(SB), Z0, K2
 	VBROADCASTSS      constants<>+12(SB), Z1
 	VMINPS            Z0, Z1, Z0
 	VMULPS.BCST       constants<>+16(SB), Z0, Z1
@@ -82,7 +80,7 @@ done2:
 	VMULPS            Z0, Z0, Z3
 	VFMADD213PS       Z0, Z3, Z2
 	VADDPS.BCST       constants<>+4(SB), Z2, Z0
-	VSCALEFPS         Z1, Z0, Z0
+	VSCALEFPS.Z       Z1, Z0, K2, Z0
 	VMOVUPS.Z         (CX)(R8*4), K1, Z1
 	VMOVUPS.Z         (DX)(R8*4), K1, Z2
 	VFMADD213PS       Z2, Z1, Z0
@@ -119,8 +117,7 @@ loop4:
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VDIVPS            Z1, Z2, Z1
 	VMOVUPS           (BX)(R10*4), Z2
-	VBROADCASTSS      constants<>+8(SB), Z3
-	VMAXPS            Z0, Z3, Z0
+	VCMPPS.BCST       $0x05, constants<>+8(SB), Z0, K1
 	VBROADCASTSS      constants<>+12(SB), Z3
 	VMINPS            Z0, Z3, Z0
 	VMULPS.BCST       constants<>+16(SB), Z0, Z3
@@ -137,7 +134,7 @@ loop4:
 	VMULPS            Z0, Z0, Z5
 	VFMADD213PS       Z0, Z5, Z4
 	VADDPS.BCST       constants<>+4(SB), Z4, Z0
-	VSCALEFPS         Z3, Z0, Z0
+	VSCALEFPS.Z       Z3, Z0, K1, Z0
 	VMULPS            Z2, Z0, Z0
 	VMOVUPS           (SI)(R10*4), Z3
 	VFMADD231PS       (CX)(R10*4), Z0, Z3
@@ -166,8 +163,7 @@ done5:
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VDIVPS            Z1, Z2, Z1
 	VMOVUPS.Z         (BX)(R10*4), K1, Z2
-	VBROADCASTSS      constants<>+8(SB), Z3
-	VMAXPS            Z0, Z3, Z0
+	VCMPPS.BCST       $0x05, constants<>+8(SB), Z0, K2
 	VBROADCASTSS      constants<>+12(SB), Z3
 	VMINPS            Z0, Z3, Z0
 	VMULPS.BCST       constants<>+16(SB), Z0, Z3
@@ -184,7 +180,7 @@ done5:
 	VMULPS            Z0, Z0, Z5
 	VFMADD213PS       Z0, Z5, Z4
 	VADDPS.BCST       constants<>+4(SB), Z4, Z0
-	VSCALEFPS         Z3, Z0, Z0
+	VSCALEFPS.Z       Z3, Z0, K2, Z0
 	VMULPS            Z2, Z0, Z0
 	VMOVUPS.Z         (SI)(R10*4), K1, Z3
 	VMOVUPS.Z         (CX)(R10*4), K1, Z4
@@ -222,8 +218,7 @@ loop7:
 	VDIVPS            Z1, Z0, Z0
 	VXORPS.BCST       constants<>+52(SB), Z0, Z0
 	VMOVUPS           Z0, (DI)(R8*4)
-	VBROADCASTSS      constants<>+8(SB), Z1
-	VMAXPS            Z0, Z1, Z0
+	VCMPPS.BCST       $0x05, constants<>+8(SB), Z0, K1
 	VBROADCASTSS      constants<>+12(SB), Z1
 	VMINPS            Z0, Z1, Z0
 	VMULPS.BCST       constants<>+16(SB), Z0, Z1
@@ -240,7 +235,7 @@ loop7:
 	VMULPS            Z0, Z0, Z3
 	VFMADD213PS       Z0, Z3, Z2
 	VADDPS.BCST       constants<>+4(SB), Z2, Z0
-	VSCALEFPS         Z1, Z0, Z0
+	VSCALEFPS.Z       Z1, Z0, K1, Z0
 	VMOVUPS           (CX)(R8*4), Z1
 	VSUBPS            (DX)(R8*4), Z1, Z1
 	VMULPS            Z1, Z0, Z0
@@ -264,8 +259,7 @@ done8:
 	VDIVPS            Z1, Z0, Z0
 	VXORPS.BCST       constants<>+52(SB), Z0, Z0
 	VMOVUPS           Z0, K1, (DI)(R8*4)
-	VBROADCASTSS      constants<>+8(SB), Z1
-	VMAXPS            Z0, Z1, Z0
+	VCMPPS.BCST       $0x05, constants<>+8(SB), Z0, K2
 	VBROADCASTSS      constants<>+12(SB), Z1
 	VMINPS            Z0, Z1, Z0
 	VMULPS.BCST       constants<>+16(SB), Z0, Z1
@@ -282,7 +276,7 @@ done8:
 	VMULPS            Z0, Z0, Z3
 	VFMADD213PS       Z0, Z3, Z2
 	VADDPS.BCST       constants<>+4(SB), Z2, Z0
-	VSCALEFPS         Z1, Z0, Z0
+	VSCALEFPS.Z       Z1, Z0, K2, Z0
 	VMOVUPS.Z         (CX)(R8*4), K1, Z1
 	VMOVUPS.Z         (DX)(R8*4), K1, Z2
 	VSUBPS            Z2, Z1, Z1
@@ -321,8 +315,7 @@ loop10:
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VDIVPS            Z1, Z2, Z1
 	VMOVUPS           (SI)(R11*4), Z2
-	VBROADCASTSS      constants<>+8(SB), Z3
-	VMAXPS            Z0, Z3, Z0
+	VCMPPS.BCST       $0x05, constants<>+8(SB), Z0, K1
 	VBROADCASTSS      constants<>+12(SB), Z3
 	VMINPS            Z0, Z3, Z0
 	VMULPS.BCST       constants<>+16(SB), Z0, Z3
@@ -339,7 +332,7 @@ loop10:
 	VMULPS            Z0, Z0, Z5
 	VFMADD213PS       Z0, Z5, Z4
 	VADDPS.BCST       constants<>+4(SB), Z4, Z0
-	VSCALEFPS         Z3, Z0, Z0
+	VSCALEFPS.Z       Z3, Z0, K1, Z0
 	VMULPS            Z2, Z0, Z0
 	VMOVUPS           (DI)(R11*4), Z2
 	VMOVUPS           (CX)(R11*4), Z3
@@ -373,8 +366,7 @@ done11:
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VDIVPS            Z1, Z2, Z1
 	VMOVUPS.Z         (SI)(R11*4), K1, Z2
-	VBROADCASTSS      constants<>+8(SB), Z3
-	VMAXPS            Z0, Z3, Z0
+	VCMPPS.BCST       $0x05, constants<>+8(SB), Z0, K2
 	VBROADCASTSS      constants<>+12(SB), Z3
 	VMINPS            Z0, Z3, Z0
 	VMULPS.BCST       constants<>+16(SB), Z0, Z3
@@ -391,7 +383,7 @@ done11:
 	VMULPS            Z0, Z0, Z5
 	VFMADD213PS       Z0, Z5, Z4
 	VADDPS.BCST       constants<>+4(SB), Z4, Z0
-	VSCALEFPS         Z3, Z0, Z0
+	VSCALEFPS.Z       Z3, Z0, K2, Z0
 	VMULPS            Z2, Z0, Z0
 	VMOVUPS.Z         (DI)(R11*4), K1, Z2
 	VMOVUPS.Z         (CX)(R11*4), K1, Z3
@@ -494,7 +486,7 @@ GLOBL zip<>(SB), RODATA|NOPTR, $64
 
 DATA constants<>+0(SB)/4, $0x7fffffff
 DATA constants<>+4(SB)/4, $0x3f800000
-DATA constants<>+8(SB)/4, $0xc2d10000
+DATA constants<>+8(SB)/4, $0xc2ae999a
 DATA constants<>+12(SB)/4, $0x42b20000
 DATA constants<>+16(SB)/4, $0x3fb8aa3b
 DATA constants<>+20(SB)/4, $0x3f317200

@@ -31,42 +31,46 @@ loop1:
 	ADD R8<<2, R7, R22
 	WORD $0x3d8002c1 // str q1, [x22, #0]
 	WORD $0x3dc00a62 // ldr q2, [x19, #32]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e62 // ldr q2, [x19, #48]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	ADD R8<<2, R1, R23
 	WORD $0x3dc002e2 // ldr q2, [x23, #0]
 	ADD R8<<2, R2, R24
@@ -83,42 +87,46 @@ loop1:
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x3d8006c1 // str q1, [x22, #16]
 	WORD $0x3dc00a62 // ldr q2, [x19, #32]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e62 // ldr q2, [x19, #48]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x3dc006e2 // ldr q2, [x23, #16]
 	WORD $0x3dc00703 // ldr q3, [x24, #16]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
@@ -144,42 +152,46 @@ loop3:
 	ADD R8<<2, R7, R21
 	WORD $0x3d8002a1 // str q1, [x21, #0]
 	WORD $0x3dc00a62 // ldr q2, [x19, #32]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e62 // ldr q2, [x19, #48]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	ADD R8<<2, R1, R22
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	ADD R8<<2, R2, R23
@@ -208,42 +220,46 @@ loop5:
 	ADD R8<<2, R7, R26
 	WORD $0xbd000341 // str s1, [x26, #0]
 	WORD $0x3dc00a62 // ldr q2, [x19, #32]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e62 // ldr q2, [x19, #48]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	ADD R8<<2, R1, R21
 	WORD $0xbd4002a2 // ldr s2, [x21, #0]
 	ADD R8<<2, R2, R22
@@ -291,42 +307,46 @@ loop7:
 	ADD R10<<2, R3, R22
 	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	WORD $0x3dc00a64 // ldr q4, [x19, #32]
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x6ea1e484 // fcmgt v4.4s, v4.4s, v1.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
+	WORD $0x3dc00a65 // ldr q5, [x19, #32]
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc25 // fmul v5.4s, v1.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03266 // ldr q6, [x19, #192]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc03267 // ldr q7, [x19, #192]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc00667 // ldr q7, [x19, #16]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	ADD R10<<2, R6, R23
 	WORD $0x3dc002e4 // ldr q4, [x23, #0]
@@ -354,42 +374,46 @@ loop7:
 	ADD R10<<2, R3, R23
 	WORD $0x3dc006e3 // ldr q3, [x23, #16]
 	WORD $0x3dc00a64 // ldr q4, [x19, #32]
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x6ea1e484 // fcmgt v4.4s, v4.4s, v1.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
+	WORD $0x3dc00a65 // ldr q5, [x19, #32]
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc25 // fmul v5.4s, v1.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03266 // ldr q6, [x19, #192]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc03267 // ldr q7, [x19, #192]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc00667 // ldr q7, [x19, #16]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	ADD R10<<2, R6, R24
 	WORD $0x3dc00704 // ldr q4, [x24, #16]
@@ -427,42 +451,46 @@ loop9:
 	ADD R10<<2, R3, R24
 	WORD $0x3dc00303 // ldr q3, [x24, #0]
 	WORD $0x3dc00a64 // ldr q4, [x19, #32]
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x6ea1e484 // fcmgt v4.4s, v4.4s, v1.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
+	WORD $0x3dc00a65 // ldr q5, [x19, #32]
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc25 // fmul v5.4s, v1.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03266 // ldr q6, [x19, #192]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc03267 // ldr q7, [x19, #192]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc00667 // ldr q7, [x19, #16]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	ADD R10<<2, R6, R25
 	WORD $0x3dc00324 // ldr q4, [x25, #0]
@@ -500,42 +528,46 @@ loop11:
 	ADD R10<<2, R3, R25
 	WORD $0xbd400323 // ldr s3, [x25, #0]
 	WORD $0x3dc00a64 // ldr q4, [x19, #32]
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x6ea1e484 // fcmgt v4.4s, v4.4s, v1.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
+	WORD $0x3dc00a65 // ldr q5, [x19, #32]
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc25 // fmul v5.4s, v1.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03266 // ldr q6, [x19, #192]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc03267 // ldr q7, [x19, #192]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc00667 // ldr q7, [x19, #16]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	ADD R10<<2, R6, R26
 	WORD $0xbd400344 // ldr s4, [x26, #0]
@@ -587,42 +619,46 @@ loop13:
 	ADD R8<<2, R7, R22
 	WORD $0x3d8002c1 // str q1, [x22, #0]
 	WORD $0x3dc00a62 // ldr q2, [x19, #32]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e62 // ldr q2, [x19, #48]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	ADD R8<<2, R1, R23
 	WORD $0x3dc002e2 // ldr q2, [x23, #0]
 	ADD R8<<2, R2, R24
@@ -642,42 +678,46 @@ loop13:
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
 	WORD $0x3d8006c1 // str q1, [x22, #16]
 	WORD $0x3dc00a62 // ldr q2, [x19, #32]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e62 // ldr q2, [x19, #48]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x3dc006e2 // ldr q2, [x23, #16]
 	WORD $0x3dc0071f // ldr q31, [x24, #16]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
@@ -706,42 +746,46 @@ loop15:
 	ADD R8<<2, R7, R21
 	WORD $0x3d8002a1 // str q1, [x21, #0]
 	WORD $0x3dc00a62 // ldr q2, [x19, #32]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e62 // ldr q2, [x19, #48]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	ADD R8<<2, R1, R22
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	ADD R8<<2, R2, R23
@@ -773,42 +817,46 @@ loop17:
 	ADD R8<<2, R7, R26
 	WORD $0xbd000341 // str s1, [x26, #0]
 	WORD $0x3dc00a62 // ldr q2, [x19, #32]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e62 // ldr q2, [x19, #48]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	ADD R8<<2, R1, R21
 	WORD $0xbd4002a2 // ldr s2, [x21, #0]
 	ADD R8<<2, R2, R22
@@ -859,42 +907,46 @@ loop19:
 	ADD R11<<2, R6, R22
 	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	WORD $0x3dc00a64 // ldr q4, [x19, #32]
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x6ea1e484 // fcmgt v4.4s, v4.4s, v1.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
+	WORD $0x3dc00a65 // ldr q5, [x19, #32]
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc25 // fmul v5.4s, v1.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03266 // ldr q6, [x19, #192]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc03267 // ldr q7, [x19, #192]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc00667 // ldr q7, [x19, #16]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	ADD R11<<2, R7, R23
 	WORD $0x3dc002e3 // ldr q3, [x23, #0]
@@ -931,42 +983,46 @@ loop19:
 	ADD R11<<2, R6, R24
 	WORD $0x3dc00703 // ldr q3, [x24, #16]
 	WORD $0x3dc00a64 // ldr q4, [x19, #32]
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x6ea1e484 // fcmgt v4.4s, v4.4s, v1.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
+	WORD $0x3dc00a65 // ldr q5, [x19, #32]
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc25 // fmul v5.4s, v1.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03266 // ldr q6, [x19, #192]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc03267 // ldr q7, [x19, #192]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc00667 // ldr q7, [x19, #16]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	ADD R11<<2, R7, R25
 	WORD $0x3dc00723 // ldr q3, [x25, #16]
@@ -1013,42 +1069,46 @@ loop21:
 	ADD R11<<2, R6, R26
 	WORD $0x3dc00343 // ldr q3, [x26, #0]
 	WORD $0x3dc00a64 // ldr q4, [x19, #32]
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x6ea1e484 // fcmgt v4.4s, v4.4s, v1.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
+	WORD $0x3dc00a65 // ldr q5, [x19, #32]
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc25 // fmul v5.4s, v1.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03266 // ldr q6, [x19, #192]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc03267 // ldr q7, [x19, #192]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc00667 // ldr q7, [x19, #16]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	ADD R11<<2, R7, R21
 	WORD $0x3dc002a3 // ldr q3, [x21, #0]
@@ -1095,42 +1155,46 @@ loop23:
 	ADD R11<<2, R6, R22
 	WORD $0xbd4002c3 // ldr s3, [x22, #0]
 	WORD $0x3dc00a64 // ldr q4, [x19, #32]
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x6ea1e484 // fcmgt v4.4s, v4.4s, v1.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4ea1f4a1 // fmin v1.4s, v5.4s, v1.4s
+	WORD $0x3dc00a65 // ldr q5, [x19, #32]
+	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc25 // fmul v5.4s, v1.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03266 // ldr q6, [x19, #192]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca1 // fmls v1.4s, v5.4s, v31.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4e21cce6 // fmla v6.4s, v7.4s, v1.4s
+	WORD $0x3dc03267 // ldr q7, [x19, #192]
+	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
+	WORD $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	WORD $0x4e26cce1 // fmla v1.4s, v7.4s, v6.4s
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc00667 // ldr q7, [x19, #16]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	ADD R11<<2, R7, R23
 	WORD $0xbd4002e3 // ldr s3, [x23, #0]
@@ -1222,10 +1286,10 @@ DATA constants<>+16(SB)/4, $0x3f800000
 DATA constants<>+20(SB)/4, $0x3f800000
 DATA constants<>+24(SB)/4, $0x3f800000
 DATA constants<>+28(SB)/4, $0x3f800000
-DATA constants<>+32(SB)/4, $0xc2d10000
-DATA constants<>+36(SB)/4, $0xc2d10000
-DATA constants<>+40(SB)/4, $0xc2d10000
-DATA constants<>+44(SB)/4, $0xc2d10000
+DATA constants<>+32(SB)/4, $0xc2ae999a
+DATA constants<>+36(SB)/4, $0xc2ae999a
+DATA constants<>+40(SB)/4, $0xc2ae999a
+DATA constants<>+44(SB)/4, $0xc2ae999a
 DATA constants<>+48(SB)/4, $0x42b20000
 DATA constants<>+52(SB)/4, $0x42b20000
 DATA constants<>+56(SB)/4, $0x42b20000

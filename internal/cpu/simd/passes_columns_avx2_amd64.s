@@ -801,35 +801,37 @@ loop73:
 	VMOVUPS      (CX)(R9*4), Y1
 	VFMADD213PS  (DX)(R9*4), Y1, Y0
 	VORPS        constants<>+32(SB), Y0, Y1
-	VBROADCASTSS constants<>+64(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constants<>+96(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       constants<>+128(SB), Y1, Y2
-	VROUNDPS     $0x00, Y2, Y2
+	VCMPPS       $0x05, constants<>+64(SB), Y1, Y2
+	VBROADCASTSS constants<>+96(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VBROADCASTSS constants<>+64(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMULPS       constants<>+128(SB), Y1, Y3
+	VROUNDPS     $0x00, Y3, Y3
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS constants<>+160(SB), Y2, Y1
-	VFNMADD231PS constants<>+192(SB), Y2, Y1
-	VBROADCASTSS constants<>+224(SB), Y3
-	VFMADD213PS  constants<>+256(SB), Y1, Y3
-	VFMADD213PS  constants<>+288(SB), Y1, Y3
-	VFMADD213PS  constants<>+320(SB), Y1, Y3
-	VFMADD213PS  constants<>+352(SB), Y1, Y3
-	VFMADD213PS  constants<>+384(SB), Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       constants<>+416(SB), Y3, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
+	VFNMADD231PS constants<>+160(SB), Y3, Y1
+	VFNMADD231PS constants<>+192(SB), Y3, Y1
+	VBROADCASTSS constants<>+224(SB), Y4
+	VFMADD213PS  constants<>+256(SB), Y1, Y4
+	VFMADD213PS  constants<>+288(SB), Y1, Y4
+	VFMADD213PS  constants<>+320(SB), Y1, Y4
+	VFMADD213PS  constants<>+352(SB), Y1, Y4
+	VFMADD213PS  constants<>+384(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constants<>+416(SB), Y4, Y1
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS constants<>+416(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y1, Y1
 	VPSLLD       $0x17, Y3, Y3
 	VBROADCASTSS constants<>+416(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y1, Y1
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+416(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y1, Y1
+	VANDPS       Y2, Y1, Y1
 	VBROADCASTSS constants<>+416(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y2
 	VADDPS       constants<>+416(SB), Y1, Y1
@@ -852,35 +854,37 @@ done74:
 	VMASKMOVPS   (DX)(R9*4), Y0, Y3
 	VFMADD213PS  Y3, Y2, Y1
 	VORPS        constants<>+32(SB), Y1, Y2
-	VBROADCASTSS constants<>+64(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+96(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+128(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+64(SB), Y2, Y3
+	VBROADCASTSS constants<>+96(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+64(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+128(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+160(SB), Y3, Y2
-	VFNMADD231PS constants<>+192(SB), Y3, Y2
-	VBROADCASTSS constants<>+224(SB), Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VFMADD213PS  constants<>+352(SB), Y2, Y4
-	VFMADD213PS  constants<>+384(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+416(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+160(SB), Y4, Y2
+	VFNMADD231PS constants<>+192(SB), Y4, Y2
+	VBROADCASTSS constants<>+224(SB), Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VFMADD213PS  constants<>+352(SB), Y2, Y5
+	VFMADD213PS  constants<>+384(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+416(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+416(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+416(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+416(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VBROADCASTSS constants<>+416(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y3
 	VADDPS       constants<>+416(SB), Y2, Y2
@@ -924,35 +928,37 @@ loop78:
 	VMOVUPS      (CX)(R10*4), Y1
 	VFMADD213PS  (DX)(R10*4), Y1, Y0
 	VORPS        constants<>+32(SB), Y0, Y1
-	VBROADCASTSS constants<>+64(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constants<>+96(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       constants<>+128(SB), Y1, Y2
-	VROUNDPS     $0x00, Y2, Y2
+	VCMPPS       $0x05, constants<>+64(SB), Y1, Y2
+	VBROADCASTSS constants<>+96(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VBROADCASTSS constants<>+64(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMULPS       constants<>+128(SB), Y1, Y3
+	VROUNDPS     $0x00, Y3, Y3
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS constants<>+160(SB), Y2, Y1
-	VFNMADD231PS constants<>+192(SB), Y2, Y1
-	VBROADCASTSS constants<>+224(SB), Y3
-	VFMADD213PS  constants<>+256(SB), Y1, Y3
-	VFMADD213PS  constants<>+288(SB), Y1, Y3
-	VFMADD213PS  constants<>+320(SB), Y1, Y3
-	VFMADD213PS  constants<>+352(SB), Y1, Y3
-	VFMADD213PS  constants<>+384(SB), Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       constants<>+416(SB), Y3, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
+	VFNMADD231PS constants<>+160(SB), Y3, Y1
+	VFNMADD231PS constants<>+192(SB), Y3, Y1
+	VBROADCASTSS constants<>+224(SB), Y4
+	VFMADD213PS  constants<>+256(SB), Y1, Y4
+	VFMADD213PS  constants<>+288(SB), Y1, Y4
+	VFMADD213PS  constants<>+320(SB), Y1, Y4
+	VFMADD213PS  constants<>+352(SB), Y1, Y4
+	VFMADD213PS  constants<>+384(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constants<>+416(SB), Y4, Y1
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS constants<>+416(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y1, Y1
 	VPSLLD       $0x17, Y3, Y3
 	VBROADCASTSS constants<>+416(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y1, Y1
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+416(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y1, Y1
+	VANDPS       Y2, Y1, Y1
 	VBROADCASTSS constants<>+416(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y2
 	VADDPS       constants<>+416(SB), Y1, Y1
@@ -979,35 +985,37 @@ done79:
 	VMASKMOVPS   (DX)(R10*4), Y0, Y3
 	VFMADD213PS  Y3, Y2, Y1
 	VORPS        constants<>+32(SB), Y1, Y2
-	VBROADCASTSS constants<>+64(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+96(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+128(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+64(SB), Y2, Y3
+	VBROADCASTSS constants<>+96(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+64(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+128(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+160(SB), Y3, Y2
-	VFNMADD231PS constants<>+192(SB), Y3, Y2
-	VBROADCASTSS constants<>+224(SB), Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VFMADD213PS  constants<>+352(SB), Y2, Y4
-	VFMADD213PS  constants<>+384(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+416(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+160(SB), Y4, Y2
+	VFNMADD231PS constants<>+192(SB), Y4, Y2
+	VBROADCASTSS constants<>+224(SB), Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VFMADD213PS  constants<>+352(SB), Y2, Y5
+	VFMADD213PS  constants<>+384(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+416(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+416(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+416(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+416(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VBROADCASTSS constants<>+416(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y3
 	VADDPS       constants<>+416(SB), Y2, Y2
@@ -1180,14 +1188,14 @@ DATA constants<>+48(SB)/4, $0x80000000
 DATA constants<>+52(SB)/4, $0x80000000
 DATA constants<>+56(SB)/4, $0x80000000
 DATA constants<>+60(SB)/4, $0x80000000
-DATA constants<>+64(SB)/4, $0xc2d10000
-DATA constants<>+68(SB)/4, $0xc2d10000
-DATA constants<>+72(SB)/4, $0xc2d10000
-DATA constants<>+76(SB)/4, $0xc2d10000
-DATA constants<>+80(SB)/4, $0xc2d10000
-DATA constants<>+84(SB)/4, $0xc2d10000
-DATA constants<>+88(SB)/4, $0xc2d10000
-DATA constants<>+92(SB)/4, $0xc2d10000
+DATA constants<>+64(SB)/4, $0xc2ae999a
+DATA constants<>+68(SB)/4, $0xc2ae999a
+DATA constants<>+72(SB)/4, $0xc2ae999a
+DATA constants<>+76(SB)/4, $0xc2ae999a
+DATA constants<>+80(SB)/4, $0xc2ae999a
+DATA constants<>+84(SB)/4, $0xc2ae999a
+DATA constants<>+88(SB)/4, $0xc2ae999a
+DATA constants<>+92(SB)/4, $0xc2ae999a
 DATA constants<>+96(SB)/4, $0x42b20000
 DATA constants<>+100(SB)/4, $0x42b20000
 DATA constants<>+104(SB)/4, $0x42b20000

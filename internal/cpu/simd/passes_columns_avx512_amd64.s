@@ -869,8 +869,7 @@ loop73:
 	VMOVUPS           (CX)(R9*4), Z3
 	VFMADD213PS       (DX)(R9*4), Z3, Z0
 	VORPS.BCST        constants<>+4(SB), Z0, Z3
-	VBROADCASTSS      constants<>+8(SB), Z4
-	VMAXPS            Z3, Z4, Z3
+	VCMPPS.BCST       $0x05, constants<>+8(SB), Z3, K1
 	VBROADCASTSS      constants<>+12(SB), Z4
 	VMINPS            Z3, Z4, Z3
 	VMULPS.BCST       constants<>+16(SB), Z3, Z4
@@ -887,7 +886,7 @@ loop73:
 	VMULPS            Z3, Z3, Z6
 	VFMADD213PS       Z3, Z6, Z5
 	VADDPS.BCST       constants<>+52(SB), Z5, Z3
-	VSCALEFPS         Z4, Z3, Z3
+	VSCALEFPS.Z       Z4, Z3, K1, Z3
 	VPMOVD2M          Z0, K1
 	VBROADCASTSS      constants<>+52(SB), Z4
 	VBLENDMPS         Z3, Z4, K1, Z1
@@ -914,8 +913,7 @@ done74:
 	VMOVUPS.Z         (DX)(R9*4), K1, Z4
 	VFMADD213PS       Z4, Z3, Z0
 	VORPS.BCST        constants<>+4(SB), Z0, Z3
-	VBROADCASTSS      constants<>+8(SB), Z4
-	VMAXPS            Z3, Z4, Z3
+	VCMPPS.BCST       $0x05, constants<>+8(SB), Z3, K2
 	VBROADCASTSS      constants<>+12(SB), Z4
 	VMINPS            Z3, Z4, Z3
 	VMULPS.BCST       constants<>+16(SB), Z3, Z4
@@ -932,7 +930,7 @@ done74:
 	VMULPS            Z3, Z3, Z6
 	VFMADD213PS       Z3, Z6, Z5
 	VADDPS.BCST       constants<>+52(SB), Z5, Z3
-	VSCALEFPS         Z4, Z3, Z3
+	VSCALEFPS.Z       Z4, Z3, K2, Z3
 	VPMOVD2M          Z0, K2
 	VBROADCASTSS      constants<>+52(SB), Z4
 	VBLENDMPS         Z3, Z4, K2, Z2
@@ -977,8 +975,7 @@ loop78:
 	VMOVUPS           (CX)(R10*4), Z3
 	VFMADD213PS       (DX)(R10*4), Z3, Z0
 	VORPS.BCST        constants<>+4(SB), Z0, Z3
-	VBROADCASTSS      constants<>+8(SB), Z4
-	VMAXPS            Z3, Z4, Z3
+	VCMPPS.BCST       $0x05, constants<>+8(SB), Z3, K1
 	VBROADCASTSS      constants<>+12(SB), Z4
 	VMINPS            Z3, Z4, Z3
 	VMULPS.BCST       constants<>+16(SB), Z3, Z4
@@ -995,7 +992,7 @@ loop78:
 	VMULPS            Z3, Z3, Z6
 	VFMADD213PS       Z3, Z6, Z5
 	VADDPS.BCST       constants<>+52(SB), Z5, Z3
-	VSCALEFPS         Z4, Z3, Z3
+	VSCALEFPS.Z       Z4, Z3, K1, Z3
 	VPMOVD2M          Z0, K1
 	VBROADCASTSS      constants<>+52(SB), Z4
 	VBLENDMPS         Z3, Z4, K1, Z1
@@ -1026,8 +1023,7 @@ done79:
 	VMOVUPS.Z         (DX)(R10*4), K1, Z4
 	VFMADD213PS       Z4, Z3, Z0
 	VORPS.BCST        constants<>+4(SB), Z0, Z3
-	VBROADCASTSS      constants<>+8(SB), Z4
-	VMAXPS            Z3, Z4, Z3
+	VCMPPS.BCST       $0x05, constants<>+8(SB), Z3, K2
 	VBROADCASTSS      constants<>+12(SB), Z4
 	VMINPS            Z3, Z4, Z3
 	VMULPS.BCST       constants<>+16(SB), Z3, Z4
@@ -1044,7 +1040,7 @@ done79:
 	VMULPS            Z3, Z3, Z6
 	VFMADD213PS       Z3, Z6, Z5
 	VADDPS.BCST       constants<>+52(SB), Z5, Z3
-	VSCALEFPS         Z4, Z3, Z3
+	VSCALEFPS.Z       Z4, Z3, K2, Z3
 	VPMOVD2M          Z0, K2
 	VBROADCASTSS      constants<>+52(SB), Z4
 	VBLENDMPS         Z3, Z4, K2, Z2
@@ -1208,7 +1204,7 @@ rows87:
 
 DATA constants<>+0(SB)/4, $0xff800000
 DATA constants<>+4(SB)/4, $0x80000000
-DATA constants<>+8(SB)/4, $0xc2d10000
+DATA constants<>+8(SB)/4, $0xc2ae999a
 DATA constants<>+12(SB)/4, $0x42b20000
 DATA constants<>+16(SB)/4, $0x3fb8aa3b
 DATA constants<>+20(SB)/4, $0x3f317200

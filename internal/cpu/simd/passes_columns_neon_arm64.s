@@ -1030,42 +1030,46 @@ loop87:
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
 	WORD $0x3dc00a61 // ldr q1, [x19, #32]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e61 // ldr q1, [x19, #48]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x6e205821 // mvn v1.16b, v1.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
+	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
-	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03663 // ldr q3, [x19, #208]
-	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
 	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
@@ -1084,42 +1088,46 @@ loop87:
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
 	WORD $0x3dc00a61 // ldr q1, [x19, #32]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e61 // ldr q1, [x19, #48]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x6e205821 // mvn v1.16b, v1.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
+	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
-	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03663 // ldr q3, [x19, #208]
-	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
 	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
@@ -1151,42 +1159,46 @@ loop89:
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
 	WORD $0x3dc00a61 // ldr q1, [x19, #32]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e61 // ldr q1, [x19, #48]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x6e205821 // mvn v1.16b, v1.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
+	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
-	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03663 // ldr q3, [x19, #208]
-	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
 	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
@@ -1219,42 +1231,46 @@ loop91:
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
 	WORD $0x3dc00a61 // ldr q1, [x19, #32]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e61 // ldr q1, [x19, #48]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x6e205821 // mvn v1.16b, v1.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
+	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
-	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03663 // ldr q3, [x19, #208]
-	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
 	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
@@ -1310,42 +1326,46 @@ loop95:
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
 	WORD $0x3dc00a61 // ldr q1, [x19, #32]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e61 // ldr q1, [x19, #48]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x6e205821 // mvn v1.16b, v1.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
+	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
-	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03663 // ldr q3, [x19, #208]
-	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
 	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
@@ -1371,42 +1391,46 @@ loop95:
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
 	WORD $0x3dc00a61 // ldr q1, [x19, #32]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e61 // ldr q1, [x19, #48]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x6e205821 // mvn v1.16b, v1.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
+	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
-	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03663 // ldr q3, [x19, #208]
-	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
 	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
@@ -1444,42 +1468,46 @@ loop97:
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
 	WORD $0x3dc00a61 // ldr q1, [x19, #32]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e61 // ldr q1, [x19, #48]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x6e205821 // mvn v1.16b, v1.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
+	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
-	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03663 // ldr q3, [x19, #208]
-	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
 	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
@@ -1519,42 +1547,46 @@ loop99:
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
 	WORD $0x3dc00a61 // ldr q1, [x19, #32]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e61 // ldr q1, [x19, #48]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x6e205821 // mvn v1.16b, v1.16b
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
+	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
+	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
+	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
+	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
-	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03663 // ldr q3, [x19, #208]
-	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
 	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
@@ -1863,10 +1895,10 @@ DATA constants<>+16(SB)/4, $0x80000000
 DATA constants<>+20(SB)/4, $0x80000000
 DATA constants<>+24(SB)/4, $0x80000000
 DATA constants<>+28(SB)/4, $0x80000000
-DATA constants<>+32(SB)/4, $0xc2d10000
-DATA constants<>+36(SB)/4, $0xc2d10000
-DATA constants<>+40(SB)/4, $0xc2d10000
-DATA constants<>+44(SB)/4, $0xc2d10000
+DATA constants<>+32(SB)/4, $0xc2ae999a
+DATA constants<>+36(SB)/4, $0xc2ae999a
+DATA constants<>+40(SB)/4, $0xc2ae999a
+DATA constants<>+44(SB)/4, $0xc2ae999a
 DATA constants<>+48(SB)/4, $0x42b20000
 DATA constants<>+52(SB)/4, $0x42b20000
 DATA constants<>+56(SB)/4, $0x42b20000

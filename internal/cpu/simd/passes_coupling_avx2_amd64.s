@@ -25,35 +25,37 @@ loop1:
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y3, Y0, Y0
 	VADDPD       Y4, Y1, Y1
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+64(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+64(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y3, Y2
-	VFNMADD231PS constants<>+128(SB), Y3, Y2
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y2, Y4
-	VFMADD213PS  constants<>+224(SB), Y2, Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y2
+	VFNMADD231PS constants<>+128(SB), Y4, Y2
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y2, Y5
+	VFMADD213PS  constants<>+224(SB), Y2, Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VMOVUPS      (CX)(DI*4), Y3
 	VFMADD213PS  (BX)(DI*4), Y3, Y2
 	VMOVUPS      Y2, (SI)(DI*4)
@@ -74,35 +76,37 @@ done2:
 	VCVTPS2PD    X5, Y5
 	VADDPD       Y4, Y0, Y0
 	VADDPD       Y5, Y1, Y1
-	VBROADCASTSS constants<>+0(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VBROADCASTSS constants<>+32(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       constants<>+64(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+0(SB), Y3, Y4
+	VBROADCASTSS constants<>+32(SB), Y5
+	VMINPS       Y3, Y5, Y3
+	VBROADCASTSS constants<>+0(SB), Y5
+	VMAXPS       Y3, Y5, Y3
+	VMULPS       constants<>+64(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+96(SB), Y4, Y3
-	VFNMADD231PS constants<>+128(SB), Y4, Y3
-	VBROADCASTSS constants<>+160(SB), Y5
-	VFMADD213PS  constants<>+192(SB), Y3, Y5
-	VFMADD213PS  constants<>+224(SB), Y3, Y5
-	VFMADD213PS  constants<>+256(SB), Y3, Y5
-	VFMADD213PS  constants<>+288(SB), Y3, Y5
-	VFMADD213PS  constants<>+320(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constants<>+352(SB), Y5, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+96(SB), Y5, Y3
+	VFNMADD231PS constants<>+128(SB), Y5, Y3
+	VBROADCASTSS constants<>+160(SB), Y6
+	VFMADD213PS  constants<>+192(SB), Y3, Y6
+	VFMADD213PS  constants<>+224(SB), Y3, Y6
+	VFMADD213PS  constants<>+256(SB), Y3, Y6
+	VFMADD213PS  constants<>+288(SB), Y3, Y6
+	VFMADD213PS  constants<>+320(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y6
+	VADDPS       constants<>+352(SB), Y6, Y3
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+352(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y3, Y3
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+352(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y3, Y3
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+352(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VANDPS       Y4, Y3, Y3
 	VMASKMOVPS   (CX)(DI*4), Y2, Y4
 	VMASKMOVPS   (BX)(DI*4), Y2, Y5
 	VFMADD213PS  Y5, Y4, Y3
@@ -138,35 +142,37 @@ loop4:
 	JGT          done5
 	VMOVUPS      (DX)(R9*4), Y0
 	VMOVUPS      (BX)(R9*4), Y1
-	VBROADCASTSS constants<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
-	VBROADCASTSS constants<>+32(SB), Y2
-	VMINPS       Y0, Y2, Y0
-	VMULPS       constants<>+64(SB), Y0, Y2
-	VROUNDPS     $0x00, Y2, Y2
+	VCMPPS       $0x05, constants<>+0(SB), Y0, Y2
+	VBROADCASTSS constants<>+32(SB), Y3
+	VMINPS       Y0, Y3, Y0
+	VBROADCASTSS constants<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VMULPS       constants<>+64(SB), Y0, Y3
+	VROUNDPS     $0x00, Y3, Y3
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS constants<>+96(SB), Y2, Y0
-	VFNMADD231PS constants<>+128(SB), Y2, Y0
-	VBROADCASTSS constants<>+160(SB), Y3
-	VFMADD213PS  constants<>+192(SB), Y0, Y3
-	VFMADD213PS  constants<>+224(SB), Y0, Y3
-	VFMADD213PS  constants<>+256(SB), Y0, Y3
-	VFMADD213PS  constants<>+288(SB), Y0, Y3
-	VFMADD213PS  constants<>+320(SB), Y0, Y3
-	VMULPS       Y0, Y0, Y4
-	VFMADD213PS  Y0, Y4, Y3
-	VADDPS       constants<>+352(SB), Y3, Y0
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
+	VFNMADD231PS constants<>+96(SB), Y3, Y0
+	VFNMADD231PS constants<>+128(SB), Y3, Y0
+	VBROADCASTSS constants<>+160(SB), Y4
+	VFMADD213PS  constants<>+192(SB), Y0, Y4
+	VFMADD213PS  constants<>+224(SB), Y0, Y4
+	VFMADD213PS  constants<>+256(SB), Y0, Y4
+	VFMADD213PS  constants<>+288(SB), Y0, Y4
+	VFMADD213PS  constants<>+320(SB), Y0, Y4
+	VMULPS       Y0, Y0, Y5
+	VFMADD213PS  Y0, Y5, Y4
+	VADDPS       constants<>+352(SB), Y4, Y0
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS constants<>+352(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y0, Y0
 	VPSLLD       $0x17, Y3, Y3
 	VBROADCASTSS constants<>+352(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y0, Y0
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+352(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y0, Y0
+	VANDPS       Y2, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VMULPS       (CX)(R9*4), Y0, Y2
 	VBROADCASTSS gLogDet+0(FP), Y3
@@ -185,35 +191,37 @@ done5:
 	ADDQ         AX, R9
 	VMASKMOVPS   (DX)(R9*4), Y0, Y1
 	VMASKMOVPS   (BX)(R9*4), Y0, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y1, Y3, Y1
-	VMULPS       constants<>+64(SB), Y1, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y1, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y1, Y4, Y1
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y1
+	VMULPS       constants<>+64(SB), Y1, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS constants<>+96(SB), Y3, Y1
-	VFNMADD231PS constants<>+128(SB), Y3, Y1
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y1, Y4
-	VFMADD213PS  constants<>+224(SB), Y1, Y4
-	VFMADD213PS  constants<>+256(SB), Y1, Y4
-	VFMADD213PS  constants<>+288(SB), Y1, Y4
-	VFMADD213PS  constants<>+320(SB), Y1, Y4
-	VMULPS       Y1, Y1, Y5
-	VFMADD213PS  Y1, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y1
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y1
+	VFNMADD231PS constants<>+128(SB), Y4, Y1
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y1, Y5
+	VFMADD213PS  constants<>+224(SB), Y1, Y5
+	VFMADD213PS  constants<>+256(SB), Y1, Y5
+	VFMADD213PS  constants<>+288(SB), Y1, Y5
+	VFMADD213PS  constants<>+320(SB), Y1, Y5
+	VMULPS       Y1, Y1, Y6
+	VFMADD213PS  Y1, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y1
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y1, Y1
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y1, Y1
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y1, Y1
+	VANDPS       Y3, Y1, Y1
 	VMULPS       Y2, Y1, Y1
 	VMASKMOVPS   (CX)(R9*4), Y0, Y3
 	VMULPS       Y3, Y1, Y3
@@ -278,35 +286,37 @@ loop7:
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y3, Y0, Y0
 	VADDPD       Y4, Y1, Y1
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+64(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+64(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y3, Y2
-	VFNMADD231PS constants<>+128(SB), Y3, Y2
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y2, Y4
-	VFMADD213PS  constants<>+224(SB), Y2, Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y2
+	VFNMADD231PS constants<>+128(SB), Y4, Y2
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y2, Y5
+	VFMADD213PS  constants<>+224(SB), Y2, Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VMOVUPS      (CX)(DI*4), Y3
 	VFMADD213PS  (BX)(DI*4), Y3, Y2
 	VMOVUPS      Y2, (SI)(DI*4)
@@ -355,35 +365,37 @@ done8:
 	VCVTPS2PD    X5, Y5
 	VADDPD       Y4, Y0, Y0
 	VADDPD       Y5, Y1, Y1
-	VBROADCASTSS constants<>+0(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VBROADCASTSS constants<>+32(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       constants<>+64(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+0(SB), Y3, Y4
+	VBROADCASTSS constants<>+32(SB), Y5
+	VMINPS       Y3, Y5, Y3
+	VBROADCASTSS constants<>+0(SB), Y5
+	VMAXPS       Y3, Y5, Y3
+	VMULPS       constants<>+64(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+96(SB), Y4, Y3
-	VFNMADD231PS constants<>+128(SB), Y4, Y3
-	VBROADCASTSS constants<>+160(SB), Y5
-	VFMADD213PS  constants<>+192(SB), Y3, Y5
-	VFMADD213PS  constants<>+224(SB), Y3, Y5
-	VFMADD213PS  constants<>+256(SB), Y3, Y5
-	VFMADD213PS  constants<>+288(SB), Y3, Y5
-	VFMADD213PS  constants<>+320(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constants<>+352(SB), Y5, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+96(SB), Y5, Y3
+	VFNMADD231PS constants<>+128(SB), Y5, Y3
+	VBROADCASTSS constants<>+160(SB), Y6
+	VFMADD213PS  constants<>+192(SB), Y3, Y6
+	VFMADD213PS  constants<>+224(SB), Y3, Y6
+	VFMADD213PS  constants<>+256(SB), Y3, Y6
+	VFMADD213PS  constants<>+288(SB), Y3, Y6
+	VFMADD213PS  constants<>+320(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y6
+	VADDPS       constants<>+352(SB), Y6, Y3
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+352(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y3, Y3
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+352(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y3, Y3
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+352(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VANDPS       Y4, Y3, Y3
 	VMASKMOVPS   (CX)(DI*4), Y2, Y4
 	VMASKMOVPS   (BX)(DI*4), Y2, Y5
 	VFMADD213PS  Y5, Y4, Y3
@@ -447,35 +459,37 @@ loop10:
 	VANDPS       constants<>+384(SB), Y0, Y0
 	VORPS        Y0, Y1, Y0
 	VMOVUPS      (BX)(R9*4), Y1
-	VBROADCASTSS constants<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y2
+	VCMPPS       $0x05, constants<>+0(SB), Y0, Y2
 	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+64(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y3, Y2
-	VFNMADD231PS constants<>+128(SB), Y3, Y2
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y2, Y4
-	VFMADD213PS  constants<>+224(SB), Y2, Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VMINPS       Y0, Y3, Y3
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMULPS       constants<>+64(SB), Y3, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y3
+	VFNMADD231PS constants<>+128(SB), Y4, Y3
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y3, Y5
+	VFMADD213PS  constants<>+224(SB), Y3, Y5
+	VFMADD213PS  constants<>+256(SB), Y3, Y5
+	VFMADD213PS  constants<>+288(SB), Y3, Y5
+	VFMADD213PS  constants<>+320(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VFMADD213PS  Y3, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y3
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y3, Y3
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y4, Y3, Y3
+	VANDPS       Y2, Y3, Y2
 	VMULPS       Y1, Y2, Y2
 	VMULPS       (CX)(R9*4), Y2, Y3
 	VBROADCASTSS gLogDet+0(FP), Y4
@@ -525,35 +539,37 @@ done11:
 	VANDPS       constants<>+384(SB), Y1, Y1
 	VORPS        Y1, Y2, Y1
 	VMASKMOVPS   (BX)(R9*4), Y0, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y1, Y3
 	VBROADCASTSS constants<>+32(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       constants<>+64(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
-	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+96(SB), Y4, Y3
-	VFNMADD231PS constants<>+128(SB), Y4, Y3
-	VBROADCASTSS constants<>+160(SB), Y5
-	VFMADD213PS  constants<>+192(SB), Y3, Y5
-	VFMADD213PS  constants<>+224(SB), Y3, Y5
-	VFMADD213PS  constants<>+256(SB), Y3, Y5
-	VFMADD213PS  constants<>+288(SB), Y3, Y5
-	VFMADD213PS  constants<>+320(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constants<>+352(SB), Y5, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VMINPS       Y1, Y4, Y4
+	VBROADCASTSS constants<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMULPS       constants<>+64(SB), Y4, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VMOVAPS      Y4, Y4
+	VFNMADD231PS constants<>+96(SB), Y5, Y4
+	VFNMADD231PS constants<>+128(SB), Y5, Y4
+	VBROADCASTSS constants<>+160(SB), Y6
+	VFMADD213PS  constants<>+192(SB), Y4, Y6
+	VFMADD213PS  constants<>+224(SB), Y4, Y6
+	VFMADD213PS  constants<>+256(SB), Y4, Y6
+	VFMADD213PS  constants<>+288(SB), Y4, Y6
+	VFMADD213PS  constants<>+320(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y7
+	VFMADD213PS  Y4, Y7, Y6
+	VADDPS       constants<>+352(SB), Y6, Y4
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+352(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y4, Y4
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+352(SB), Y6
 	VPADDD       Y6, Y5, Y5
-	VMULPS       Y5, Y3, Y3
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+352(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y5, Y4, Y4
+	VANDPS       Y3, Y4, Y3
 	VMULPS       Y2, Y3, Y3
 	VMASKMOVPS   (CX)(R9*4), Y0, Y4
 	VMULPS       Y4, Y3, Y4
@@ -594,35 +610,37 @@ loop13:
 	VADDPD       Y3, Y0, Y0
 	VADDPD       Y4, Y1, Y1
 	VXORPS       constants<>+384(SB), Y2, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+64(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+64(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y3, Y2
-	VFNMADD231PS constants<>+128(SB), Y3, Y2
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y2, Y4
-	VFMADD213PS  constants<>+224(SB), Y2, Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y2
+	VFNMADD231PS constants<>+128(SB), Y4, Y2
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y2, Y5
+	VFMADD213PS  constants<>+224(SB), Y2, Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VMOVUPS      (CX)(DI*4), Y3
 	VSUBPS       (BX)(DI*4), Y3, Y3
 	VMULPS       Y3, Y2, Y2
@@ -645,35 +663,37 @@ done14:
 	VADDPD       Y4, Y0, Y0
 	VADDPD       Y5, Y1, Y1
 	VXORPS       constants<>+384(SB), Y3, Y3
-	VBROADCASTSS constants<>+0(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VBROADCASTSS constants<>+32(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       constants<>+64(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+0(SB), Y3, Y4
+	VBROADCASTSS constants<>+32(SB), Y5
+	VMINPS       Y3, Y5, Y3
+	VBROADCASTSS constants<>+0(SB), Y5
+	VMAXPS       Y3, Y5, Y3
+	VMULPS       constants<>+64(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+96(SB), Y4, Y3
-	VFNMADD231PS constants<>+128(SB), Y4, Y3
-	VBROADCASTSS constants<>+160(SB), Y5
-	VFMADD213PS  constants<>+192(SB), Y3, Y5
-	VFMADD213PS  constants<>+224(SB), Y3, Y5
-	VFMADD213PS  constants<>+256(SB), Y3, Y5
-	VFMADD213PS  constants<>+288(SB), Y3, Y5
-	VFMADD213PS  constants<>+320(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constants<>+352(SB), Y5, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+96(SB), Y5, Y3
+	VFNMADD231PS constants<>+128(SB), Y5, Y3
+	VBROADCASTSS constants<>+160(SB), Y6
+	VFMADD213PS  constants<>+192(SB), Y3, Y6
+	VFMADD213PS  constants<>+224(SB), Y3, Y6
+	VFMADD213PS  constants<>+256(SB), Y3, Y6
+	VFMADD213PS  constants<>+288(SB), Y3, Y6
+	VFMADD213PS  constants<>+320(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y6
+	VADDPS       constants<>+352(SB), Y6, Y3
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+352(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y3, Y3
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+352(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y3, Y3
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+352(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VANDPS       Y4, Y3, Y3
 	VMASKMOVPS   (CX)(DI*4), Y2, Y4
 	VMASKMOVPS   (BX)(DI*4), Y2, Y5
 	VSUBPS       Y5, Y4, Y4
@@ -711,35 +731,37 @@ loop16:
 	VMOVUPS      (CX)(R9*4), Y0
 	VMOVUPS      (BX)(R9*4), Y1
 	VXORPS       constants<>+384(SB), Y0, Y0
-	VBROADCASTSS constants<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
-	VBROADCASTSS constants<>+32(SB), Y2
-	VMINPS       Y0, Y2, Y0
-	VMULPS       constants<>+64(SB), Y0, Y2
-	VROUNDPS     $0x00, Y2, Y2
+	VCMPPS       $0x05, constants<>+0(SB), Y0, Y2
+	VBROADCASTSS constants<>+32(SB), Y3
+	VMINPS       Y0, Y3, Y0
+	VBROADCASTSS constants<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VMULPS       constants<>+64(SB), Y0, Y3
+	VROUNDPS     $0x00, Y3, Y3
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS constants<>+96(SB), Y2, Y0
-	VFNMADD231PS constants<>+128(SB), Y2, Y0
-	VBROADCASTSS constants<>+160(SB), Y3
-	VFMADD213PS  constants<>+192(SB), Y0, Y3
-	VFMADD213PS  constants<>+224(SB), Y0, Y3
-	VFMADD213PS  constants<>+256(SB), Y0, Y3
-	VFMADD213PS  constants<>+288(SB), Y0, Y3
-	VFMADD213PS  constants<>+320(SB), Y0, Y3
-	VMULPS       Y0, Y0, Y4
-	VFMADD213PS  Y0, Y4, Y3
-	VADDPS       constants<>+352(SB), Y3, Y0
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
+	VFNMADD231PS constants<>+96(SB), Y3, Y0
+	VFNMADD231PS constants<>+128(SB), Y3, Y0
+	VBROADCASTSS constants<>+160(SB), Y4
+	VFMADD213PS  constants<>+192(SB), Y0, Y4
+	VFMADD213PS  constants<>+224(SB), Y0, Y4
+	VFMADD213PS  constants<>+256(SB), Y0, Y4
+	VFMADD213PS  constants<>+288(SB), Y0, Y4
+	VFMADD213PS  constants<>+320(SB), Y0, Y4
+	VMULPS       Y0, Y0, Y5
+	VFMADD213PS  Y0, Y5, Y4
+	VADDPS       constants<>+352(SB), Y4, Y0
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS constants<>+352(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y0, Y0
 	VPSLLD       $0x17, Y3, Y3
 	VBROADCASTSS constants<>+352(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y0, Y0
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+352(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y0, Y0
+	VANDPS       Y2, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VMULPS       (DX)(R9*4), Y1, Y1
 	VXORPS       constants<>+384(SB), Y1, Y1
@@ -761,35 +783,37 @@ done17:
 	VMASKMOVPS   (CX)(R9*4), Y0, Y1
 	VMASKMOVPS   (BX)(R9*4), Y0, Y2
 	VXORPS       constants<>+384(SB), Y1, Y1
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y1, Y3, Y1
-	VMULPS       constants<>+64(SB), Y1, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y1, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y1, Y4, Y1
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y1
+	VMULPS       constants<>+64(SB), Y1, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS constants<>+96(SB), Y3, Y1
-	VFNMADD231PS constants<>+128(SB), Y3, Y1
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y1, Y4
-	VFMADD213PS  constants<>+224(SB), Y1, Y4
-	VFMADD213PS  constants<>+256(SB), Y1, Y4
-	VFMADD213PS  constants<>+288(SB), Y1, Y4
-	VFMADD213PS  constants<>+320(SB), Y1, Y4
-	VMULPS       Y1, Y1, Y5
-	VFMADD213PS  Y1, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y1
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y1
+	VFNMADD231PS constants<>+128(SB), Y4, Y1
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y1, Y5
+	VFMADD213PS  constants<>+224(SB), Y1, Y5
+	VFMADD213PS  constants<>+256(SB), Y1, Y5
+	VFMADD213PS  constants<>+288(SB), Y1, Y5
+	VFMADD213PS  constants<>+320(SB), Y1, Y5
+	VMULPS       Y1, Y1, Y6
+	VFMADD213PS  Y1, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y1
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y1, Y1
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y1, Y1
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y1, Y1
+	VANDPS       Y3, Y1, Y1
 	VMULPS       Y2, Y1, Y1
 	VMASKMOVPS   (DX)(R9*4), Y0, Y3
 	VMULPS       Y3, Y2, Y2
@@ -857,35 +881,37 @@ loop19:
 	VADDPD       Y3, Y0, Y0
 	VADDPD       Y4, Y1, Y1
 	VXORPS       constants<>+384(SB), Y2, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+64(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+64(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y3, Y2
-	VFNMADD231PS constants<>+128(SB), Y3, Y2
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y2, Y4
-	VFMADD213PS  constants<>+224(SB), Y2, Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y2
+	VFNMADD231PS constants<>+128(SB), Y4, Y2
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y2, Y5
+	VFMADD213PS  constants<>+224(SB), Y2, Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VMOVUPS      (CX)(DI*4), Y3
 	VSUBPS       (BX)(DI*4), Y3, Y3
 	VMULPS       Y3, Y2, Y2
@@ -936,35 +962,37 @@ done20:
 	VADDPD       Y4, Y0, Y0
 	VADDPD       Y5, Y1, Y1
 	VXORPS       constants<>+384(SB), Y3, Y3
-	VBROADCASTSS constants<>+0(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VBROADCASTSS constants<>+32(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       constants<>+64(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+0(SB), Y3, Y4
+	VBROADCASTSS constants<>+32(SB), Y5
+	VMINPS       Y3, Y5, Y3
+	VBROADCASTSS constants<>+0(SB), Y5
+	VMAXPS       Y3, Y5, Y3
+	VMULPS       constants<>+64(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+96(SB), Y4, Y3
-	VFNMADD231PS constants<>+128(SB), Y4, Y3
-	VBROADCASTSS constants<>+160(SB), Y5
-	VFMADD213PS  constants<>+192(SB), Y3, Y5
-	VFMADD213PS  constants<>+224(SB), Y3, Y5
-	VFMADD213PS  constants<>+256(SB), Y3, Y5
-	VFMADD213PS  constants<>+288(SB), Y3, Y5
-	VFMADD213PS  constants<>+320(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constants<>+352(SB), Y5, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+96(SB), Y5, Y3
+	VFNMADD231PS constants<>+128(SB), Y5, Y3
+	VBROADCASTSS constants<>+160(SB), Y6
+	VFMADD213PS  constants<>+192(SB), Y3, Y6
+	VFMADD213PS  constants<>+224(SB), Y3, Y6
+	VFMADD213PS  constants<>+256(SB), Y3, Y6
+	VFMADD213PS  constants<>+288(SB), Y3, Y6
+	VFMADD213PS  constants<>+320(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y6
+	VADDPS       constants<>+352(SB), Y6, Y3
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+352(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y3, Y3
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+352(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y3, Y3
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+352(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VANDPS       Y4, Y3, Y3
 	VMASKMOVPS   (CX)(DI*4), Y2, Y4
 	VMASKMOVPS   (BX)(DI*4), Y2, Y5
 	VSUBPS       Y5, Y4, Y4
@@ -1030,35 +1058,37 @@ loop22:
 	VORPS        Y0, Y1, Y0
 	VMOVUPS      (BX)(R9*4), Y1
 	VXORPS       constants<>+384(SB), Y0, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+64(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+64(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y3, Y2
-	VFNMADD231PS constants<>+128(SB), Y3, Y2
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y2, Y4
-	VFMADD213PS  constants<>+224(SB), Y2, Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y2
+	VFNMADD231PS constants<>+128(SB), Y4, Y2
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y2, Y5
+	VFMADD213PS  constants<>+224(SB), Y2, Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VMULPS       Y1, Y2, Y2
 	VMULPS       (DX)(R9*4), Y1, Y1
 	VXORPS       constants<>+384(SB), Y1, Y1
@@ -1111,35 +1141,37 @@ done23:
 	VORPS        Y1, Y2, Y1
 	VMASKMOVPS   (BX)(R9*4), Y0, Y2
 	VXORPS       constants<>+384(SB), Y1, Y3
-	VBROADCASTSS constants<>+0(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VBROADCASTSS constants<>+32(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       constants<>+64(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+0(SB), Y3, Y4
+	VBROADCASTSS constants<>+32(SB), Y5
+	VMINPS       Y3, Y5, Y3
+	VBROADCASTSS constants<>+0(SB), Y5
+	VMAXPS       Y3, Y5, Y3
+	VMULPS       constants<>+64(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+96(SB), Y4, Y3
-	VFNMADD231PS constants<>+128(SB), Y4, Y3
-	VBROADCASTSS constants<>+160(SB), Y5
-	VFMADD213PS  constants<>+192(SB), Y3, Y5
-	VFMADD213PS  constants<>+224(SB), Y3, Y5
-	VFMADD213PS  constants<>+256(SB), Y3, Y5
-	VFMADD213PS  constants<>+288(SB), Y3, Y5
-	VFMADD213PS  constants<>+320(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constants<>+352(SB), Y5, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+96(SB), Y5, Y3
+	VFNMADD231PS constants<>+128(SB), Y5, Y3
+	VBROADCASTSS constants<>+160(SB), Y6
+	VFMADD213PS  constants<>+192(SB), Y3, Y6
+	VFMADD213PS  constants<>+224(SB), Y3, Y6
+	VFMADD213PS  constants<>+256(SB), Y3, Y6
+	VFMADD213PS  constants<>+288(SB), Y3, Y6
+	VFMADD213PS  constants<>+320(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y6
+	VADDPS       constants<>+352(SB), Y6, Y3
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+352(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y3, Y3
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+352(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y3, Y3
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+352(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VANDPS       Y4, Y3, Y3
 	VMULPS       Y2, Y3, Y3
 	VMASKMOVPS   (DX)(R9*4), Y0, Y4
 	VMULPS       Y4, Y2, Y2
@@ -1158,14 +1190,14 @@ finished24:
 	VZEROUPPER
 	RET
 
-DATA constants<>+0(SB)/4, $0xc2d10000
-DATA constants<>+4(SB)/4, $0xc2d10000
-DATA constants<>+8(SB)/4, $0xc2d10000
-DATA constants<>+12(SB)/4, $0xc2d10000
-DATA constants<>+16(SB)/4, $0xc2d10000
-DATA constants<>+20(SB)/4, $0xc2d10000
-DATA constants<>+24(SB)/4, $0xc2d10000
-DATA constants<>+28(SB)/4, $0xc2d10000
+DATA constants<>+0(SB)/4, $0xc2ae999a
+DATA constants<>+4(SB)/4, $0xc2ae999a
+DATA constants<>+8(SB)/4, $0xc2ae999a
+DATA constants<>+12(SB)/4, $0xc2ae999a
+DATA constants<>+16(SB)/4, $0xc2ae999a
+DATA constants<>+20(SB)/4, $0xc2ae999a
+DATA constants<>+24(SB)/4, $0xc2ae999a
+DATA constants<>+28(SB)/4, $0xc2ae999a
 DATA constants<>+32(SB)/4, $0x42b20000
 DATA constants<>+36(SB)/4, $0x42b20000
 DATA constants<>+40(SB)/4, $0x42b20000

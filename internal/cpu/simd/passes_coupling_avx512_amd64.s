@@ -25,8 +25,7 @@ loop1:
 	VCVTPS2PD         Y4, Z4
 	VADDPD            Z3, Z0, Z0
 	VADDPD            Z4, Z1, Z1
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K1
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -43,7 +42,7 @@ loop1:
 	VMULPS            Z2, Z2, Z7
 	VFMADD213PS       Z2, Z7, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K1, Z2
 	VMOVUPS           (CX)(DI*4), Z3
 	VFMADD213PS       (BX)(DI*4), Z3, Z2
 	VMOVUPS           Z2, (SI)(DI*4)
@@ -67,8 +66,7 @@ done2:
 	VCVTPS2PD         Y3, Z3
 	VADDPD            Z4, Z0, Z0
 	VADDPD            Z3, Z1, Z1
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K2
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -85,7 +83,7 @@ done2:
 	VMULPS            Z2, Z2, Z5
 	VFMADD213PS       Z2, Z5, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K2, Z2
 	VMOVUPS.Z         (CX)(DI*4), K1, Z3
 	VMOVUPS.Z         (BX)(DI*4), K1, Z4
 	VFMADD213PS       Z4, Z3, Z2
@@ -123,8 +121,7 @@ loop4:
 	JGT               done5
 	VMOVUPS           (DX)(R9*4), Z0
 	VMOVUPS           (BX)(R9*4), Z1
-	VBROADCASTSS      constants<>+0(SB), Z2
-	VMAXPS            Z0, Z2, Z0
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z0, K1
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VMINPS            Z0, Z2, Z0
 	VMULPS.BCST       constants<>+8(SB), Z0, Z2
@@ -141,7 +138,7 @@ loop4:
 	VMULPS            Z0, Z0, Z4
 	VFMADD213PS       Z0, Z4, Z3
 	VADDPS.BCST       constants<>+44(SB), Z3, Z0
-	VSCALEFPS         Z2, Z0, Z0
+	VSCALEFPS.Z       Z2, Z0, K1, Z0
 	VMULPS            Z1, Z0, Z0
 	VMULPS            (CX)(R9*4), Z0, Z2
 	VADDPS.BCST       gLogDet+0(FP), Z2, Z2
@@ -162,8 +159,7 @@ done5:
 	ADDQ              AX, R9
 	VMOVUPS.Z         (DX)(R9*4), K1, Z0
 	VMOVUPS.Z         (BX)(R9*4), K1, Z1
-	VBROADCASTSS      constants<>+0(SB), Z2
-	VMAXPS            Z0, Z2, Z0
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z0, K2
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VMINPS            Z0, Z2, Z0
 	VMULPS.BCST       constants<>+8(SB), Z0, Z2
@@ -180,7 +176,7 @@ done5:
 	VMULPS            Z0, Z0, Z4
 	VFMADD213PS       Z0, Z4, Z3
 	VADDPS.BCST       constants<>+44(SB), Z3, Z0
-	VSCALEFPS         Z2, Z0, Z0
+	VSCALEFPS.Z       Z2, Z0, K2, Z0
 	VMULPS            Z1, Z0, Z0
 	VMOVUPS.Z         (CX)(R9*4), K1, Z2
 	VMULPS            Z2, Z0, Z2
@@ -244,8 +240,7 @@ loop7:
 	VCVTPS2PD         Y4, Z4
 	VADDPD            Z3, Z0, Z0
 	VADDPD            Z4, Z1, Z1
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K1
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -262,7 +257,7 @@ loop7:
 	VMULPS            Z2, Z2, Z7
 	VFMADD213PS       Z2, Z7, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K1, Z2
 	VMOVUPS           (CX)(DI*4), Z3
 	VFMADD213PS       (BX)(DI*4), Z3, Z2
 	VMOVUPS           Z2, (SI)(DI*4)
@@ -314,8 +309,7 @@ done8:
 	VCVTPS2PD         Y3, Z3
 	VADDPD            Z4, Z0, Z0
 	VADDPD            Z3, Z1, Z1
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K2
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -332,7 +326,7 @@ done8:
 	VMULPS            Z2, Z2, Z5
 	VFMADD213PS       Z2, Z5, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K2, Z2
 	VMOVUPS.Z         (CX)(DI*4), K1, Z3
 	VMOVUPS.Z         (BX)(DI*4), K1, Z4
 	VFMADD213PS       Z4, Z3, Z2
@@ -398,10 +392,9 @@ loop10:
 	VANDPS.BCST       constants<>+48(SB), Z0, Z0
 	VORPS             Z0, Z1, Z0
 	VMOVUPS           (BX)(R9*4), Z1
-	VBROADCASTSS      constants<>+0(SB), Z2
-	VMAXPS            Z0, Z2, Z2
-	VBROADCASTSS      constants<>+4(SB), Z3
-	VMINPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z0, K1
+	VBROADCASTSS      constants<>+4(SB), Z2
+	VMINPS            Z0, Z2, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
 	VRNDSCALEPS       $0x00, Z3, Z3
 	VMOVAPS           Z2, Z2
@@ -416,7 +409,7 @@ loop10:
 	VMULPS            Z2, Z2, Z5
 	VFMADD213PS       Z2, Z5, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K1, Z2
 	VMULPS            Z1, Z2, Z2
 	VMULPS            (CX)(R9*4), Z2, Z3
 	VADDPS.BCST       gLogDet+0(FP), Z3, Z3
@@ -468,10 +461,9 @@ done11:
 	VANDPS.BCST       constants<>+48(SB), Z0, Z0
 	VORPS             Z0, Z1, Z0
 	VMOVUPS.Z         (BX)(R9*4), K1, Z1
-	VBROADCASTSS      constants<>+0(SB), Z2
-	VMAXPS            Z0, Z2, Z2
-	VBROADCASTSS      constants<>+4(SB), Z3
-	VMINPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z0, K2
+	VBROADCASTSS      constants<>+4(SB), Z2
+	VMINPS            Z0, Z2, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
 	VRNDSCALEPS       $0x00, Z3, Z3
 	VMOVAPS           Z2, Z2
@@ -486,7 +478,7 @@ done11:
 	VMULPS            Z2, Z2, Z5
 	VFMADD213PS       Z2, Z5, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K2, Z2
 	VMULPS            Z1, Z2, Z2
 	VMOVUPS.Z         (CX)(R9*4), K1, Z3
 	VMULPS            Z3, Z2, Z3
@@ -526,8 +518,7 @@ loop13:
 	VADDPD            Z3, Z0, Z0
 	VADDPD            Z4, Z1, Z1
 	VXORPS.BCST       constants<>+48(SB), Z2, Z2
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K1
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -544,7 +535,7 @@ loop13:
 	VMULPS            Z2, Z2, Z7
 	VFMADD213PS       Z2, Z7, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K1, Z2
 	VMOVUPS           (CX)(DI*4), Z3
 	VSUBPS            (BX)(DI*4), Z3, Z3
 	VMULPS            Z3, Z2, Z2
@@ -570,8 +561,7 @@ done14:
 	VADDPD            Z4, Z0, Z0
 	VADDPD            Z3, Z1, Z1
 	VXORPS.BCST       constants<>+48(SB), Z2, Z2
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K2
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -588,7 +578,7 @@ done14:
 	VMULPS            Z2, Z2, Z5
 	VFMADD213PS       Z2, Z5, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K2, Z2
 	VMOVUPS.Z         (CX)(DI*4), K1, Z3
 	VMOVUPS.Z         (BX)(DI*4), K1, Z4
 	VSUBPS            Z4, Z3, Z3
@@ -628,8 +618,7 @@ loop16:
 	VMOVUPS           (CX)(R9*4), Z0
 	VMOVUPS           (BX)(R9*4), Z1
 	VXORPS.BCST       constants<>+48(SB), Z0, Z0
-	VBROADCASTSS      constants<>+0(SB), Z2
-	VMAXPS            Z0, Z2, Z0
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z0, K1
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VMINPS            Z0, Z2, Z0
 	VMULPS.BCST       constants<>+8(SB), Z0, Z2
@@ -646,7 +635,7 @@ loop16:
 	VMULPS            Z0, Z0, Z4
 	VFMADD213PS       Z0, Z4, Z3
 	VADDPS.BCST       constants<>+44(SB), Z3, Z0
-	VSCALEFPS         Z2, Z0, Z0
+	VSCALEFPS.Z       Z2, Z0, K1, Z0
 	VMULPS            Z1, Z0, Z0
 	VMULPS            (DX)(R9*4), Z1, Z1
 	VXORPS.BCST       constants<>+48(SB), Z1, Z1
@@ -670,8 +659,7 @@ done17:
 	VMOVUPS.Z         (CX)(R9*4), K1, Z0
 	VMOVUPS.Z         (BX)(R9*4), K1, Z1
 	VXORPS.BCST       constants<>+48(SB), Z0, Z0
-	VBROADCASTSS      constants<>+0(SB), Z2
-	VMAXPS            Z0, Z2, Z0
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z0, K2
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VMINPS            Z0, Z2, Z0
 	VMULPS.BCST       constants<>+8(SB), Z0, Z2
@@ -688,7 +676,7 @@ done17:
 	VMULPS            Z0, Z0, Z4
 	VFMADD213PS       Z0, Z4, Z3
 	VADDPS.BCST       constants<>+44(SB), Z3, Z0
-	VSCALEFPS         Z2, Z0, Z0
+	VSCALEFPS.Z       Z2, Z0, K2, Z0
 	VMULPS            Z1, Z0, Z0
 	VMOVUPS.Z         (DX)(R9*4), K1, Z2
 	VMULPS            Z2, Z1, Z1
@@ -755,8 +743,7 @@ loop19:
 	VADDPD            Z3, Z0, Z0
 	VADDPD            Z4, Z1, Z1
 	VXORPS.BCST       constants<>+48(SB), Z2, Z2
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K1
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -773,7 +760,7 @@ loop19:
 	VMULPS            Z2, Z2, Z7
 	VFMADD213PS       Z2, Z7, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K1, Z2
 	VMOVUPS           (CX)(DI*4), Z3
 	VSUBPS            (BX)(DI*4), Z3, Z3
 	VMULPS            Z3, Z2, Z2
@@ -827,8 +814,7 @@ done20:
 	VADDPD            Z4, Z0, Z0
 	VADDPD            Z3, Z1, Z1
 	VXORPS.BCST       constants<>+48(SB), Z2, Z2
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K2
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -845,7 +831,7 @@ done20:
 	VMULPS            Z2, Z2, Z5
 	VFMADD213PS       Z2, Z5, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K2, Z2
 	VMOVUPS.Z         (CX)(DI*4), K1, Z3
 	VMOVUPS.Z         (BX)(DI*4), K1, Z4
 	VSUBPS            Z4, Z3, Z3
@@ -913,8 +899,7 @@ loop22:
 	VORPS             Z0, Z1, Z0
 	VMOVUPS           (BX)(R9*4), Z1
 	VXORPS.BCST       constants<>+48(SB), Z0, Z2
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K1
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -931,7 +916,7 @@ loop22:
 	VMULPS            Z2, Z2, Z5
 	VFMADD213PS       Z2, Z5, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K1, Z2
 	VMULPS            Z1, Z2, Z2
 	VMULPS            (DX)(R9*4), Z1, Z1
 	VXORPS.BCST       constants<>+48(SB), Z1, Z1
@@ -986,8 +971,7 @@ done23:
 	VORPS             Z0, Z1, Z0
 	VMOVUPS.Z         (BX)(R9*4), K1, Z1
 	VXORPS.BCST       constants<>+48(SB), Z0, Z2
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K2
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -1004,7 +988,7 @@ done23:
 	VMULPS            Z2, Z2, Z5
 	VFMADD213PS       Z2, Z5, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K2, Z2
 	VMULPS            Z1, Z2, Z2
 	VMOVUPS.Z         (DX)(R9*4), K1, Z3
 	VMULPS            Z3, Z1, Z1
@@ -1022,7 +1006,7 @@ finished24:
 	VZEROUPPER
 	RET
 
-DATA constants<>+0(SB)/4, $0xc2d10000
+DATA constants<>+0(SB)/4, $0xc2ae999a
 DATA constants<>+4(SB)/4, $0x42b20000
 DATA constants<>+8(SB)/4, $0x3fb8aa3b
 DATA constants<>+12(SB)/4, $0x3f317200

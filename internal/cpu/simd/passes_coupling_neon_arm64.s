@@ -26,42 +26,46 @@ loop1:
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	ADD R7<<2, R1, R22
 	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	ADD R7<<2, R3, R23
@@ -75,42 +79,46 @@ loop1:
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x3dc006c3 // ldr q3, [x22, #16]
 	WORD $0x3dc006e4 // ldr q4, [x23, #16]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
@@ -132,42 +140,46 @@ loop3:
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	ADD R7<<2, R1, R26
 	WORD $0x3dc00343 // ldr q3, [x26, #0]
 	ADD R7<<2, R3, R21
@@ -194,42 +206,46 @@ loop5:
 	WORD $0x4e64d400 // fadd v0.2d, v0.2d, v4.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	ADD R7<<2, R1, R24
 	WORD $0xbd400303 // ldr s3, [x24, #0]
 	ADD R7<<2, R3, R25
@@ -272,42 +288,46 @@ loop7:
 	ADD R9<<2, R3, R22
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x6ea1e463 // fcmgt v3.4s, v3.4s, v1.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
-	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R9<<2, R1, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
@@ -322,42 +342,46 @@ loop7:
 	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x3dc006c2 // ldr q2, [x22, #16]
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x6ea1e463 // fcmgt v3.4s, v3.4s, v1.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
-	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
@@ -380,42 +404,46 @@ loop9:
 	ADD R9<<2, R3, R22
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x6ea1e463 // fcmgt v3.4s, v3.4s, v1.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
-	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R9<<2, R1, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
@@ -442,42 +470,46 @@ loop11:
 	ADD R9<<2, R3, R22
 	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x6ea1e463 // fcmgt v3.4s, v3.4s, v1.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
-	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R9<<2, R1, R23
 	WORD $0xbd4002e3 // ldr s3, [x23, #0]
@@ -559,42 +591,46 @@ loop13:
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	ADD R7<<2, R1, R22
 	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	ADD R7<<2, R3, R23
@@ -648,42 +684,46 @@ loop13:
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x3dc006c3 // ldr q3, [x22, #16]
 	WORD $0x3dc006e4 // ldr q4, [x23, #16]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
@@ -745,42 +785,46 @@ loop15:
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	ADD R7<<2, R1, R26
 	WORD $0x3dc00343 // ldr q3, [x26, #0]
 	ADD R7<<2, R3, R21
@@ -847,42 +891,46 @@ loop17:
 	WORD $0x4e64d400 // fadd v0.2d, v0.2d, v4.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	ADD R7<<2, R1, R24
 	WORD $0xbd400303 // ldr s3, [x24, #0]
 	ADD R7<<2, R3, R25
@@ -965,42 +1013,46 @@ loop19:
 	ADD R9<<2, R3, R22
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	WORD $0x6ea1e463 // fcmgt v3.4s, v3.4s, v1.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
 	WORD $0x3dc00664 // ldr q4, [x19, #16]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x4e24f4a4 // fmax v4.4s, v5.4s, v4.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc85 // fmul v5.4s, v4.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca4 // fmls v4.4s, v5.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01665 // ldr q5, [x19, #80]
-	WORD $0x3dc01a66 // ldr q6, [x19, #96]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca4 // fmls v4.4s, v5.4s, v31.4s
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
+	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
+	WORD $0x6e24dc86 // fmul v6.4s, v4.4s, v4.4s
+	WORD $0x4e26cce4 // fmla v4.4s, v7.4s, v6.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
-	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	WORD $0x4e231c83 // and v3.16b, v4.16b, v3.16b
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	ADD R9<<2, R1, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
@@ -1058,42 +1110,46 @@ loop19:
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
 	WORD $0x3dc006c2 // ldr q2, [x22, #16]
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	WORD $0x6ea1e463 // fcmgt v3.4s, v3.4s, v1.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
 	WORD $0x3dc00664 // ldr q4, [x19, #16]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x4e24f4a4 // fmax v4.4s, v5.4s, v4.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc85 // fmul v5.4s, v4.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca4 // fmls v4.4s, v5.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01665 // ldr q5, [x19, #80]
-	WORD $0x3dc01a66 // ldr q6, [x19, #96]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca4 // fmls v4.4s, v5.4s, v31.4s
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
+	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
+	WORD $0x6e24dc86 // fmul v6.4s, v4.4s, v4.4s
+	WORD $0x4e26cce4 // fmla v4.4s, v7.4s, v6.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
-	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	WORD $0x4e231c83 // and v3.16b, v4.16b, v3.16b
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
@@ -1159,42 +1215,46 @@ loop21:
 	ADD R9<<2, R3, R22
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	WORD $0x6ea1e463 // fcmgt v3.4s, v3.4s, v1.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
 	WORD $0x3dc00664 // ldr q4, [x19, #16]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x4e24f4a4 // fmax v4.4s, v5.4s, v4.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc85 // fmul v5.4s, v4.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca4 // fmls v4.4s, v5.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01665 // ldr q5, [x19, #80]
-	WORD $0x3dc01a66 // ldr q6, [x19, #96]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca4 // fmls v4.4s, v5.4s, v31.4s
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
+	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
+	WORD $0x6e24dc86 // fmul v6.4s, v4.4s, v4.4s
+	WORD $0x4e26cce4 // fmla v4.4s, v7.4s, v6.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
-	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	WORD $0x4e231c83 // and v3.16b, v4.16b, v3.16b
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	ADD R9<<2, R1, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
@@ -1264,42 +1324,46 @@ loop23:
 	ADD R9<<2, R3, R22
 	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	WORD $0x6ea1e463 // fcmgt v3.4s, v3.4s, v1.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
 	WORD $0x3dc00664 // ldr q4, [x19, #16]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x4e24f4a4 // fmax v4.4s, v5.4s, v4.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc85 // fmul v5.4s, v4.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca4 // fmls v4.4s, v5.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01665 // ldr q5, [x19, #80]
-	WORD $0x3dc01a66 // ldr q6, [x19, #96]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca4 // fmls v4.4s, v5.4s, v31.4s
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
+	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e24cce6 // fmla v6.4s, v7.4s, v4.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
+	WORD $0x6e24dc86 // fmul v6.4s, v4.4s, v4.4s
+	WORD $0x4e26cce4 // fmla v4.4s, v7.4s, v6.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
-	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	WORD $0x4e231c83 // and v3.16b, v4.16b, v3.16b
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	ADD R9<<2, R1, R23
 	WORD $0xbd4002e4 // ldr s4, [x23, #0]
@@ -1346,42 +1410,46 @@ loop25:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	ADD R7<<2, R1, R22
 	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	ADD R7<<2, R3, R23
@@ -1398,42 +1466,46 @@ loop25:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x3dc006c3 // ldr q3, [x22, #16]
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
@@ -1458,42 +1530,46 @@ loop27:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	ADD R7<<2, R1, R26
 	WORD $0x3dc00343 // ldr q3, [x26, #0]
 	ADD R7<<2, R3, R21
@@ -1523,42 +1599,46 @@ loop29:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	ADD R7<<2, R1, R24
 	WORD $0xbd400303 // ldr s3, [x24, #0]
 	ADD R7<<2, R3, R25
@@ -1604,42 +1684,46 @@ loop31:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x6ea1e463 // fcmgt v3.4s, v3.4s, v1.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
-	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R9<<2, R2, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
@@ -1660,42 +1744,46 @@ loop31:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x6ea1e463 // fcmgt v3.4s, v3.4s, v1.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
-	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
@@ -1724,42 +1812,46 @@ loop33:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x6ea1e463 // fcmgt v3.4s, v3.4s, v1.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
-	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R9<<2, R2, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
@@ -1792,42 +1884,46 @@ loop35:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x6ea1e463 // fcmgt v3.4s, v3.4s, v1.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
-	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R9<<2, R2, R23
 	WORD $0xbd4002e3 // ldr s3, [x23, #0]
@@ -1915,42 +2011,46 @@ loop37:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	ADD R7<<2, R1, R22
 	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	ADD R7<<2, R3, R23
@@ -2007,42 +2107,46 @@ loop37:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x3dc006c3 // ldr q3, [x22, #16]
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
@@ -2107,42 +2211,46 @@ loop39:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	ADD R7<<2, R1, R26
 	WORD $0x3dc00343 // ldr q3, [x26, #0]
 	ADD R7<<2, R3, R21
@@ -2212,42 +2320,46 @@ loop41:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	ADD R7<<2, R1, R24
 	WORD $0xbd400303 // ldr s3, [x24, #0]
 	ADD R7<<2, R3, R25
@@ -2333,42 +2445,46 @@ loop43:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
 	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00664 // ldr q4, [x19, #16]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01665 // ldr q5, [x19, #80]
-	WORD $0x3dc01a66 // ldr q6, [x19, #96]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	ADD R9<<2, R2, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
@@ -2432,42 +2548,46 @@ loop43:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
 	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00664 // ldr q4, [x19, #16]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01665 // ldr q5, [x19, #80]
-	WORD $0x3dc01a66 // ldr q6, [x19, #96]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
@@ -2539,42 +2659,46 @@ loop45:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
 	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00664 // ldr q4, [x19, #16]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01665 // ldr q5, [x19, #80]
-	WORD $0x3dc01a66 // ldr q6, [x19, #96]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	ADD R9<<2, R2, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
@@ -2650,42 +2774,46 @@ loop47:
 	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
 	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00664 // ldr q4, [x19, #16]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01665 // ldr q5, [x19, #80]
-	WORD $0x3dc01a66 // ldr q6, [x19, #96]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	ADD R9<<2, R2, R23
 	WORD $0xbd4002e4 // ldr s4, [x23, #0]
@@ -2710,10 +2838,10 @@ loop47:
 done48:
 	RET
 
-DATA constants<>+0(SB)/4, $0xc2d10000
-DATA constants<>+4(SB)/4, $0xc2d10000
-DATA constants<>+8(SB)/4, $0xc2d10000
-DATA constants<>+12(SB)/4, $0xc2d10000
+DATA constants<>+0(SB)/4, $0xc2ae999a
+DATA constants<>+4(SB)/4, $0xc2ae999a
+DATA constants<>+8(SB)/4, $0xc2ae999a
+DATA constants<>+12(SB)/4, $0xc2ae999a
 DATA constants<>+16(SB)/4, $0x42b20000
 DATA constants<>+20(SB)/4, $0x42b20000
 DATA constants<>+24(SB)/4, $0x42b20000

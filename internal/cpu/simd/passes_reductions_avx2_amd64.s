@@ -563,35 +563,37 @@ loop34:
 	VMOVUPS      (CX)(BX*4), Y2
 	VBROADCASTSS shift+0(FP), Y3
 	VSUBPS       Y3, Y2, Y2
-	VBROADCASTSS constants<>+96(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+128(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+160(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+96(SB), Y2, Y3
+	VBROADCASTSS constants<>+128(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+96(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+160(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+192(SB), Y3, Y2
-	VFNMADD231PS constants<>+224(SB), Y3, Y2
-	VBROADCASTSS constants<>+256(SB), Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VFMADD213PS  constants<>+352(SB), Y2, Y4
-	VFMADD213PS  constants<>+384(SB), Y2, Y4
-	VFMADD213PS  constants<>+0(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+416(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+192(SB), Y4, Y2
+	VFNMADD231PS constants<>+224(SB), Y4, Y2
+	VBROADCASTSS constants<>+256(SB), Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VFMADD213PS  constants<>+352(SB), Y2, Y5
+	VFMADD213PS  constants<>+384(SB), Y2, Y5
+	VFMADD213PS  constants<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+416(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+416(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+416(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+416(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VMOVUPS      Y2, (DX)(BX*4)
 	VEXTRACTF128 $0x01, Y2, X3
 	VCVTPS2PD    X2, Y2
@@ -610,35 +612,37 @@ done35:
 	VMASKMOVPS   (CX)(BX*4), Y2, Y3
 	VBROADCASTSS shift+0(FP), Y4
 	VSUBPS       Y4, Y3, Y3
-	VBROADCASTSS constants<>+96(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VBROADCASTSS constants<>+128(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       constants<>+160(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+96(SB), Y3, Y4
+	VBROADCASTSS constants<>+128(SB), Y5
+	VMINPS       Y3, Y5, Y3
+	VBROADCASTSS constants<>+96(SB), Y5
+	VMAXPS       Y3, Y5, Y3
+	VMULPS       constants<>+160(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+192(SB), Y4, Y3
-	VFNMADD231PS constants<>+224(SB), Y4, Y3
-	VBROADCASTSS constants<>+256(SB), Y5
-	VFMADD213PS  constants<>+288(SB), Y3, Y5
-	VFMADD213PS  constants<>+320(SB), Y3, Y5
-	VFMADD213PS  constants<>+352(SB), Y3, Y5
-	VFMADD213PS  constants<>+384(SB), Y3, Y5
-	VFMADD213PS  constants<>+0(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constants<>+416(SB), Y5, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+192(SB), Y5, Y3
+	VFNMADD231PS constants<>+224(SB), Y5, Y3
+	VBROADCASTSS constants<>+256(SB), Y6
+	VFMADD213PS  constants<>+288(SB), Y3, Y6
+	VFMADD213PS  constants<>+320(SB), Y3, Y6
+	VFMADD213PS  constants<>+352(SB), Y3, Y6
+	VFMADD213PS  constants<>+384(SB), Y3, Y6
+	VFMADD213PS  constants<>+0(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y6
+	VADDPS       constants<>+416(SB), Y6, Y3
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+416(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y3, Y3
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+416(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y3, Y3
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+416(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VANDPS       Y4, Y3, Y3
 	VMASKMOVPS   Y3, Y2, (DX)(BX*4)
 	VXORPS       Y4, Y4, Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
@@ -675,35 +679,37 @@ loop37:
 	VMOVUPS      (CX)(DX*4), Y2
 	VBROADCASTSS shift+0(FP), Y3
 	VSUBPS       Y3, Y2, Y2
-	VBROADCASTSS constants<>+96(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+128(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+160(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+96(SB), Y2, Y3
+	VBROADCASTSS constants<>+128(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+96(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+160(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+192(SB), Y3, Y2
-	VFNMADD231PS constants<>+224(SB), Y3, Y2
-	VBROADCASTSS constants<>+256(SB), Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VFMADD213PS  constants<>+352(SB), Y2, Y4
-	VFMADD213PS  constants<>+384(SB), Y2, Y4
-	VFMADD213PS  constants<>+0(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+416(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+192(SB), Y4, Y2
+	VFNMADD231PS constants<>+224(SB), Y4, Y2
+	VBROADCASTSS constants<>+256(SB), Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VFMADD213PS  constants<>+352(SB), Y2, Y5
+	VFMADD213PS  constants<>+384(SB), Y2, Y5
+	VFMADD213PS  constants<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+416(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+416(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+416(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+416(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VCVTPS2PD    X2, Y2
 	VCVTPS2PD    X3, Y3
@@ -721,35 +727,37 @@ done38:
 	VMASKMOVPS   (CX)(DX*4), Y2, Y3
 	VBROADCASTSS shift+0(FP), Y4
 	VSUBPS       Y4, Y3, Y3
-	VBROADCASTSS constants<>+96(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VBROADCASTSS constants<>+128(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       constants<>+160(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+96(SB), Y3, Y4
+	VBROADCASTSS constants<>+128(SB), Y5
+	VMINPS       Y3, Y5, Y3
+	VBROADCASTSS constants<>+96(SB), Y5
+	VMAXPS       Y3, Y5, Y3
+	VMULPS       constants<>+160(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+192(SB), Y4, Y3
-	VFNMADD231PS constants<>+224(SB), Y4, Y3
-	VBROADCASTSS constants<>+256(SB), Y5
-	VFMADD213PS  constants<>+288(SB), Y3, Y5
-	VFMADD213PS  constants<>+320(SB), Y3, Y5
-	VFMADD213PS  constants<>+352(SB), Y3, Y5
-	VFMADD213PS  constants<>+384(SB), Y3, Y5
-	VFMADD213PS  constants<>+0(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constants<>+416(SB), Y5, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+192(SB), Y5, Y3
+	VFNMADD231PS constants<>+224(SB), Y5, Y3
+	VBROADCASTSS constants<>+256(SB), Y6
+	VFMADD213PS  constants<>+288(SB), Y3, Y6
+	VFMADD213PS  constants<>+320(SB), Y3, Y6
+	VFMADD213PS  constants<>+352(SB), Y3, Y6
+	VFMADD213PS  constants<>+384(SB), Y3, Y6
+	VFMADD213PS  constants<>+0(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y6
+	VADDPS       constants<>+416(SB), Y6, Y3
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+416(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y3, Y3
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+416(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y3, Y3
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+416(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VANDPS       Y4, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VEXTRACTF128 $0x01, Y2, X3
@@ -841,35 +849,37 @@ loop45:
 	JGT          done46
 	VMOVUPS      (DX)(SI*4), Y1
 	VMOVUPS      (CX)(SI*4), Y2
-	VBROADCASTSS constants<>+96(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+128(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+160(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+96(SB), Y2, Y3
+	VBROADCASTSS constants<>+128(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+96(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+160(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+192(SB), Y3, Y2
-	VFNMADD231PS constants<>+224(SB), Y3, Y2
-	VBROADCASTSS constants<>+256(SB), Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VFMADD213PS  constants<>+352(SB), Y2, Y4
-	VFMADD213PS  constants<>+384(SB), Y2, Y4
-	VFMADD213PS  constants<>+0(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+416(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+192(SB), Y4, Y2
+	VFNMADD231PS constants<>+224(SB), Y4, Y2
+	VBROADCASTSS constants<>+256(SB), Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VFMADD213PS  constants<>+352(SB), Y2, Y5
+	VFMADD213PS  constants<>+384(SB), Y2, Y5
+	VFMADD213PS  constants<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+416(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+416(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+416(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+416(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VFNMADD231PS Y0, Y2, Y1
 	VMOVUPS      Y1, (BX)(SI*4)
 	ADDQ         $+8, SI
@@ -883,35 +893,37 @@ done46:
 	ADDQ         AX, SI
 	VMASKMOVPS   (DX)(SI*4), Y1, Y2
 	VMASKMOVPS   (CX)(SI*4), Y1, Y3
-	VBROADCASTSS constants<>+96(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VBROADCASTSS constants<>+128(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       constants<>+160(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+96(SB), Y3, Y4
+	VBROADCASTSS constants<>+128(SB), Y5
+	VMINPS       Y3, Y5, Y3
+	VBROADCASTSS constants<>+96(SB), Y5
+	VMAXPS       Y3, Y5, Y3
+	VMULPS       constants<>+160(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+192(SB), Y4, Y3
-	VFNMADD231PS constants<>+224(SB), Y4, Y3
-	VBROADCASTSS constants<>+256(SB), Y5
-	VFMADD213PS  constants<>+288(SB), Y3, Y5
-	VFMADD213PS  constants<>+320(SB), Y3, Y5
-	VFMADD213PS  constants<>+352(SB), Y3, Y5
-	VFMADD213PS  constants<>+384(SB), Y3, Y5
-	VFMADD213PS  constants<>+0(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constants<>+416(SB), Y5, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+192(SB), Y5, Y3
+	VFNMADD231PS constants<>+224(SB), Y5, Y3
+	VBROADCASTSS constants<>+256(SB), Y6
+	VFMADD213PS  constants<>+288(SB), Y3, Y6
+	VFMADD213PS  constants<>+320(SB), Y3, Y6
+	VFMADD213PS  constants<>+352(SB), Y3, Y6
+	VFMADD213PS  constants<>+384(SB), Y3, Y6
+	VFMADD213PS  constants<>+0(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y6
+	VADDPS       constants<>+416(SB), Y6, Y3
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+416(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y3, Y3
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+416(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y3, Y3
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+416(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VANDPS       Y4, Y3, Y3
 	VFNMADD231PS Y0, Y3, Y2
 	VMASKMOVPS   Y2, Y1, (BX)(SI*4)
 
@@ -943,14 +955,14 @@ DATA constants<>+80(SB)/4, $0xff800000
 DATA constants<>+84(SB)/4, $0xff800000
 DATA constants<>+88(SB)/4, $0xff800000
 DATA constants<>+92(SB)/4, $0xff800000
-DATA constants<>+96(SB)/4, $0xc2d10000
-DATA constants<>+100(SB)/4, $0xc2d10000
-DATA constants<>+104(SB)/4, $0xc2d10000
-DATA constants<>+108(SB)/4, $0xc2d10000
-DATA constants<>+112(SB)/4, $0xc2d10000
-DATA constants<>+116(SB)/4, $0xc2d10000
-DATA constants<>+120(SB)/4, $0xc2d10000
-DATA constants<>+124(SB)/4, $0xc2d10000
+DATA constants<>+96(SB)/4, $0xc2ae999a
+DATA constants<>+100(SB)/4, $0xc2ae999a
+DATA constants<>+104(SB)/4, $0xc2ae999a
+DATA constants<>+108(SB)/4, $0xc2ae999a
+DATA constants<>+112(SB)/4, $0xc2ae999a
+DATA constants<>+116(SB)/4, $0xc2ae999a
+DATA constants<>+120(SB)/4, $0xc2ae999a
+DATA constants<>+124(SB)/4, $0xc2ae999a
 DATA constants<>+128(SB)/4, $0x42b20000
 DATA constants<>+132(SB)/4, $0x42b20000
 DATA constants<>+136(SB)/4, $0x42b20000

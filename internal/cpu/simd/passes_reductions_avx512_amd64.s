@@ -594,8 +594,7 @@ loop34:
 	JGT               done35
 	VMOVUPS           (CX)(BX*4), Z2
 	VSUBPS.BCST       shift+0(FP), Z2, Z2
-	VBROADCASTSS      constants<>+12(SB), Z5
-	VMAXPS            Z2, Z5, Z2
+	VCMPPS.BCST       $0x05, constants<>+12(SB), Z2, K1
 	VBROADCASTSS      constants<>+16(SB), Z5
 	VMINPS            Z2, Z5, Z2
 	VMULPS.BCST       constants<>+20(SB), Z2, Z5
@@ -612,7 +611,7 @@ loop34:
 	VMULPS            Z2, Z2, Z7
 	VFMADD213PS       Z2, Z7, Z6
 	VADDPS.BCST       constants<>+52(SB), Z6, Z2
-	VSCALEFPS         Z5, Z2, Z2
+	VSCALEFPS.Z       Z5, Z2, K1, Z2
 	VMOVUPS           Z2, (DX)(BX*4)
 	VEXTRACTF32X8     $0x01, Z2, Y5
 	VCVTPS2PD         Y2, Z2
@@ -633,8 +632,7 @@ done35:
 	ADDQ              AX, BX
 	VMOVUPS.Z         (CX)(BX*4), K1, Z2
 	VSUBPS.BCST       shift+0(FP), Z2, Z2
-	VBROADCASTSS      constants<>+12(SB), Z5
-	VMAXPS            Z2, Z5, Z2
+	VCMPPS.BCST       $0x05, constants<>+12(SB), Z2, K2
 	VBROADCASTSS      constants<>+16(SB), Z5
 	VMINPS            Z2, Z5, Z2
 	VMULPS.BCST       constants<>+20(SB), Z2, Z5
@@ -651,7 +649,7 @@ done35:
 	VMULPS            Z2, Z2, Z7
 	VFMADD213PS       Z2, Z7, Z6
 	VADDPS.BCST       constants<>+52(SB), Z6, Z2
-	VSCALEFPS         Z5, Z2, Z2
+	VSCALEFPS.Z       Z5, Z2, K2, Z2
 	VMOVUPS           Z2, K1, (DX)(BX*4)
 	VPXORD            Z3, Z3, Z3
 	VBLENDMPS         Z2, Z3, K1, Z4
@@ -689,8 +687,7 @@ loop37:
 	JGT               done38
 	VMOVUPS           (CX)(DX*4), Z2
 	VSUBPS.BCST       shift+0(FP), Z2, Z2
-	VBROADCASTSS      constants<>+12(SB), Z5
-	VMAXPS            Z2, Z5, Z2
+	VCMPPS.BCST       $0x05, constants<>+12(SB), Z2, K1
 	VBROADCASTSS      constants<>+16(SB), Z5
 	VMINPS            Z2, Z5, Z2
 	VMULPS.BCST       constants<>+20(SB), Z2, Z5
@@ -707,7 +704,7 @@ loop37:
 	VMULPS            Z2, Z2, Z7
 	VFMADD213PS       Z2, Z7, Z6
 	VADDPS.BCST       constants<>+52(SB), Z6, Z2
-	VSCALEFPS         Z5, Z2, Z2
+	VSCALEFPS.Z       Z5, Z2, K1, Z2
 	VEXTRACTF32X8     $0x01, Z2, Y5
 	VCVTPS2PD         Y2, Z2
 	VCVTPS2PD         Y5, Z5
@@ -727,8 +724,7 @@ done38:
 	ADDQ              AX, DX
 	VMOVUPS.Z         (CX)(DX*4), K1, Z2
 	VSUBPS.BCST       shift+0(FP), Z2, Z2
-	VBROADCASTSS      constants<>+12(SB), Z5
-	VMAXPS            Z2, Z5, Z2
+	VCMPPS.BCST       $0x05, constants<>+12(SB), Z2, K2
 	VBROADCASTSS      constants<>+16(SB), Z5
 	VMINPS            Z2, Z5, Z2
 	VMULPS.BCST       constants<>+20(SB), Z2, Z5
@@ -745,7 +741,7 @@ done38:
 	VMULPS            Z2, Z2, Z7
 	VFMADD213PS       Z2, Z7, Z6
 	VADDPS.BCST       constants<>+52(SB), Z6, Z2
-	VSCALEFPS         Z5, Z2, Z2
+	VSCALEFPS.Z       Z5, Z2, K2, Z2
 	VPXORD            Z3, Z3, Z3
 	VBLENDMPS         Z2, Z3, K1, Z4
 	VEXTRACTF32X8     $0x01, Z4, Y2
@@ -842,8 +838,7 @@ loop45:
 	JGT               done46
 	VMOVUPS           (DX)(SI*4), Z1
 	VMOVUPS           (CX)(SI*4), Z2
-	VBROADCASTSS      constants<>+12(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+12(SB), Z2, K1
 	VBROADCASTSS      constants<>+16(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+20(SB), Z2, Z3
@@ -860,7 +855,7 @@ loop45:
 	VMULPS            Z2, Z2, Z5
 	VFMADD213PS       Z2, Z5, Z4
 	VADDPS.BCST       constants<>+52(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K1, Z2
 	VFNMADD231PS      Z0, Z2, Z1
 	VMOVUPS           Z1, (BX)(SI*4)
 	ADDQ              $+16, SI
@@ -877,8 +872,7 @@ done46:
 	ADDQ              AX, SI
 	VMOVUPS.Z         (DX)(SI*4), K1, Z1
 	VMOVUPS.Z         (CX)(SI*4), K1, Z2
-	VBROADCASTSS      constants<>+12(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+12(SB), Z2, K2
 	VBROADCASTSS      constants<>+16(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+20(SB), Z2, Z3
@@ -895,7 +889,7 @@ done46:
 	VMULPS            Z2, Z2, Z5
 	VFMADD213PS       Z2, Z5, Z4
 	VADDPS.BCST       constants<>+52(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K2, Z2
 	VFNMADD231PS      Z0, Z2, Z1
 	VMOVUPS           Z1, K1, (BX)(SI*4)
 
@@ -906,7 +900,7 @@ finished47:
 DATA constants<>+0(SB)/4, $0x3f000000
 DATA constants<>+4(SB)/4, $0x7fffffff
 DATA constants<>+8(SB)/4, $0xff800000
-DATA constants<>+12(SB)/4, $0xc2d10000
+DATA constants<>+12(SB)/4, $0xc2ae999a
 DATA constants<>+16(SB)/4, $0x42b20000
 DATA constants<>+20(SB)/4, $0x3fb8aa3b
 DATA constants<>+24(SB)/4, $0x3f317200

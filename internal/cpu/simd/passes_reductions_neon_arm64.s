@@ -607,42 +607,46 @@ loop43:
 	WORD $0x3dc002a3 // ldr q3, [x21, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01264 // ldr q4, [x19, #64]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc01265 // ldr q5, [x19, #64]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x3dc02666 // ldr q6, [x19, #144]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e66 // ldr q6, [x19, #176]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03265 // ldr q5, [x19, #192]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc03667 // ldr q7, [x19, #208]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03665 // ldr q5, [x19, #208]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
 	ADD R3<<2, R2, R22
 	WORD $0x3d8002c3 // str q3, [x22, #0]
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
@@ -652,42 +656,46 @@ loop43:
 	WORD $0x3dc006a3 // ldr q3, [x21, #16]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01264 // ldr q4, [x19, #64]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc01265 // ldr q5, [x19, #64]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x3dc02666 // ldr q6, [x19, #144]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e66 // ldr q6, [x19, #176]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03265 // ldr q5, [x19, #192]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc03667 // ldr q7, [x19, #208]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03665 // ldr q5, [x19, #208]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
 	WORD $0x3d8006c3 // str q3, [x22, #16]
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
@@ -707,42 +715,46 @@ loop45:
 	WORD $0x3dc002e3 // ldr q3, [x23, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01264 // ldr q4, [x19, #64]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc01265 // ldr q5, [x19, #64]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x3dc02666 // ldr q6, [x19, #144]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e66 // ldr q6, [x19, #176]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03265 // ldr q5, [x19, #192]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc03667 // ldr q7, [x19, #208]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03665 // ldr q5, [x19, #208]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
 	ADD R3<<2, R2, R24
 	WORD $0x3d800303 // str q3, [x24, #0]
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
@@ -763,42 +775,46 @@ loop47:
 	WORD $0xbd400323 // ldr s3, [x25, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01264 // ldr q4, [x19, #64]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc01265 // ldr q5, [x19, #64]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x3dc02666 // ldr q6, [x19, #144]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e66 // ldr q6, [x19, #176]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03265 // ldr q5, [x19, #192]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc03667 // ldr q7, [x19, #208]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03665 // ldr q5, [x19, #208]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
 	ADD R3<<2, R2, R26
 	WORD $0xbd000343 // str s3, [x26, #0]
 	WORD $0x6f00e404 // movi v4.2d, #0
@@ -837,42 +853,46 @@ loop49:
 	WORD $0x3dc002a3 // ldr q3, [x21, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01264 // ldr q4, [x19, #64]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc01265 // ldr q5, [x19, #64]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x3dc02666 // ldr q6, [x19, #144]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e66 // ldr q6, [x19, #176]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03265 // ldr q5, [x19, #192]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc03667 // ldr q7, [x19, #208]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03665 // ldr q5, [x19, #208]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
@@ -880,42 +900,46 @@ loop49:
 	WORD $0x3dc006a3 // ldr q3, [x21, #16]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01264 // ldr q4, [x19, #64]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc01265 // ldr q5, [x19, #64]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x3dc02666 // ldr q6, [x19, #144]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e66 // ldr q6, [x19, #176]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03265 // ldr q5, [x19, #192]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc03667 // ldr q7, [x19, #208]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03665 // ldr q5, [x19, #208]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
@@ -934,42 +958,46 @@ loop51:
 	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01264 // ldr q4, [x19, #64]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc01265 // ldr q5, [x19, #64]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x3dc02666 // ldr q6, [x19, #144]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e66 // ldr q6, [x19, #176]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03265 // ldr q5, [x19, #192]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc03667 // ldr q7, [x19, #208]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03665 // ldr q5, [x19, #208]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
@@ -988,42 +1016,46 @@ loop53:
 	WORD $0xbd4002e3 // ldr s3, [x23, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01264 // ldr q4, [x19, #64]
-	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc01265 // ldr q5, [x19, #64]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x3dc02666 // ldr q6, [x19, #144]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e66 // ldr q6, [x19, #176]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03265 // ldr q5, [x19, #192]
-	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00266 // ldr q6, [x19, #0]
-	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc03667 // ldr q7, [x19, #208]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03665 // ldr q5, [x19, #208]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e241c63 // and v3.16b, v3.16b, v4.16b
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e040464 // mov v4.s[0], v3.s[0]
 	WORD $0x0e617883 // fcvtl v3.2d, v4.2s
@@ -1141,84 +1173,92 @@ loop61:
 	ADD R6<<2, R1, R22
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x3dc00e63 // ldr q3, [x19, #48]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc01263 // ldr q3, [x19, #64]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc01264 // ldr q4, [x19, #64]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc03666 // ldr q6, [x19, #208]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03664 // ldr q4, [x19, #208]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0cc41 // fmls v1.4s, v2.4s, v0.4s
 	ADD R6<<2, R3, R23
 	WORD $0x3d8002e1 // str q1, [x23, #0]
 	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x3dc006c2 // ldr q2, [x22, #16]
 	WORD $0x3dc00e63 // ldr q3, [x19, #48]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc01263 // ldr q3, [x19, #64]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc01264 // ldr q4, [x19, #64]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc03666 // ldr q6, [x19, #208]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03664 // ldr q4, [x19, #208]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0cc41 // fmls v1.4s, v2.4s, v0.4s
 	WORD $0x3d8006e1 // str q1, [x23, #16]
 	ADD $8, R6
@@ -1236,42 +1276,46 @@ loop63:
 	ADD R6<<2, R1, R25
 	WORD $0x3dc00322 // ldr q2, [x25, #0]
 	WORD $0x3dc00e63 // ldr q3, [x19, #48]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc01263 // ldr q3, [x19, #64]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc01264 // ldr q4, [x19, #64]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc03666 // ldr q6, [x19, #208]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03664 // ldr q4, [x19, #208]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0cc41 // fmls v1.4s, v2.4s, v0.4s
 	ADD R6<<2, R3, R26
 	WORD $0x3d800341 // str q1, [x26, #0]
@@ -1290,42 +1334,46 @@ loop65:
 	ADD R6<<2, R1, R22
 	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x3dc00e63 // ldr q3, [x19, #48]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc01263 // ldr q3, [x19, #64]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc01264 // ldr q4, [x19, #64]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc03264 // ldr q4, [x19, #192]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc03666 // ldr q6, [x19, #208]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03664 // ldr q4, [x19, #208]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0cc41 // fmls v1.4s, v2.4s, v0.4s
 	ADD R6<<2, R3, R23
 	WORD $0xbd0002e1 // str s1, [x23, #0]
@@ -1347,10 +1395,10 @@ DATA constants<>+32(SB)/4, $0xff800000
 DATA constants<>+36(SB)/4, $0xff800000
 DATA constants<>+40(SB)/4, $0xff800000
 DATA constants<>+44(SB)/4, $0xff800000
-DATA constants<>+48(SB)/4, $0xc2d10000
-DATA constants<>+52(SB)/4, $0xc2d10000
-DATA constants<>+56(SB)/4, $0xc2d10000
-DATA constants<>+60(SB)/4, $0xc2d10000
+DATA constants<>+48(SB)/4, $0xc2ae999a
+DATA constants<>+52(SB)/4, $0xc2ae999a
+DATA constants<>+56(SB)/4, $0xc2ae999a
+DATA constants<>+60(SB)/4, $0xc2ae999a
 DATA constants<>+64(SB)/4, $0x42b20000
 DATA constants<>+68(SB)/4, $0x42b20000
 DATA constants<>+72(SB)/4, $0x42b20000

@@ -34,35 +34,37 @@ row4:
 	JLT          rows5
 	VMOVUPS      (DI), Y2
 	VSUBPS       Y0, Y2, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+64(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+64(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y3, Y2
-	VFNMADD231PS constants<>+128(SB), Y3, Y2
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y2, Y4
-	VFMADD213PS  constants<>+224(SB), Y2, Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y2
+	VFNMADD231PS constants<>+128(SB), Y4, Y2
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y2, Y5
+	VFMADD213PS  constants<>+224(SB), Y2, Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VMOVUPS      Y2, (R8)
 	VADDPS       Y2, Y1, Y1
 	ADDQ         $+256, DI
@@ -331,35 +333,37 @@ block12:
 	VMOVUPS      Y3, 4352(AX)(CX*1)
 	VBROADCASTSS minSlope+16(FP), Y0
 	VSUBPS       1280(AX)(CX*1), Y0, Y0
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       constants<>+64(SB), Y0, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y0, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y0, Y4, Y0
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y0, Y4, Y0
+	VMULPS       constants<>+64(SB), Y0, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS constants<>+96(SB), Y3, Y0
-	VFNMADD231PS constants<>+128(SB), Y3, Y0
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y0, Y4
-	VFMADD213PS  constants<>+224(SB), Y0, Y4
-	VFMADD213PS  constants<>+256(SB), Y0, Y4
-	VFMADD213PS  constants<>+288(SB), Y0, Y4
-	VFMADD213PS  constants<>+320(SB), Y0, Y4
-	VMULPS       Y0, Y0, Y5
-	VFMADD213PS  Y0, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y0
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y0
+	VFNMADD231PS constants<>+128(SB), Y4, Y0
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y0, Y5
+	VFMADD213PS  constants<>+224(SB), Y0, Y5
+	VFMADD213PS  constants<>+256(SB), Y0, Y5
+	VFMADD213PS  constants<>+288(SB), Y0, Y5
+	VFMADD213PS  constants<>+320(SB), Y0, Y5
+	VMULPS       Y0, Y0, Y6
+	VFMADD213PS  Y0, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y0
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y0, Y0
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y0, Y0
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y0, Y0
+	VANDPS       Y3, Y0, Y0
 	VBROADCASTSS constants<>+352(SB), Y3
 	VSUBPS       Y0, Y3, Y0
 	VMULPS       4864(AX)(CX*1), Y0, Y0
@@ -367,35 +371,37 @@ block12:
 	VMOVUPS      Y0, 4864(AX)(CX*1)
 	VBROADCASTSS minSlope+16(FP), Y0
 	VSUBPS       1536(AX)(CX*1), Y0, Y0
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       constants<>+64(SB), Y0, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y0, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y0, Y4, Y0
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y0, Y4, Y0
+	VMULPS       constants<>+64(SB), Y0, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS constants<>+96(SB), Y3, Y0
-	VFNMADD231PS constants<>+128(SB), Y3, Y0
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y0, Y4
-	VFMADD213PS  constants<>+224(SB), Y0, Y4
-	VFMADD213PS  constants<>+256(SB), Y0, Y4
-	VFMADD213PS  constants<>+288(SB), Y0, Y4
-	VFMADD213PS  constants<>+320(SB), Y0, Y4
-	VMULPS       Y0, Y0, Y5
-	VFMADD213PS  Y0, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y0
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y0
+	VFNMADD231PS constants<>+128(SB), Y4, Y0
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y0, Y5
+	VFMADD213PS  constants<>+224(SB), Y0, Y5
+	VFMADD213PS  constants<>+256(SB), Y0, Y5
+	VFMADD213PS  constants<>+288(SB), Y0, Y5
+	VFMADD213PS  constants<>+320(SB), Y0, Y5
+	VMULPS       Y0, Y0, Y6
+	VFMADD213PS  Y0, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y0
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y0, Y0
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y0, Y0
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y0, Y0
+	VANDPS       Y3, Y0, Y0
 	VBROADCASTSS constants<>+352(SB), Y3
 	VSUBPS       Y0, Y3, Y0
 	VMULPS       5120(AX)(CX*1), Y0, Y0
@@ -518,14 +524,14 @@ rows18:
 	VZEROUPPER
 	RET
 
-DATA constants<>+0(SB)/4, $0xc2d10000
-DATA constants<>+4(SB)/4, $0xc2d10000
-DATA constants<>+8(SB)/4, $0xc2d10000
-DATA constants<>+12(SB)/4, $0xc2d10000
-DATA constants<>+16(SB)/4, $0xc2d10000
-DATA constants<>+20(SB)/4, $0xc2d10000
-DATA constants<>+24(SB)/4, $0xc2d10000
-DATA constants<>+28(SB)/4, $0xc2d10000
+DATA constants<>+0(SB)/4, $0xc2ae999a
+DATA constants<>+4(SB)/4, $0xc2ae999a
+DATA constants<>+8(SB)/4, $0xc2ae999a
+DATA constants<>+12(SB)/4, $0xc2ae999a
+DATA constants<>+16(SB)/4, $0xc2ae999a
+DATA constants<>+20(SB)/4, $0xc2ae999a
+DATA constants<>+24(SB)/4, $0xc2ae999a
+DATA constants<>+28(SB)/4, $0xc2ae999a
 DATA constants<>+32(SB)/4, $0x42b20000
 DATA constants<>+36(SB)/4, $0x42b20000
 DATA constants<>+40(SB)/4, $0x42b20000

@@ -34,8 +34,7 @@ row4:
 	JLT               rows5
 	VMOVUPS           (DI), Z2
 	VSUBPS            Z0, Z2, Z2
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K1
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -52,7 +51,7 @@ row4:
 	VMULPS            Z2, Z2, Z5
 	VFMADD213PS       Z2, Z5, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K1, Z2
 	VMOVUPS           Z2, (R8)
 	VADDPS            Z2, Z1, Z1
 	ADDQ              $+256, DI
@@ -317,8 +316,7 @@ block12:
 	VMOVUPS           Z7, 4352(AX)(CX*1)
 	VBROADCASTSS      minSlope+16(FP), Z0
 	VSUBPS            1280(AX)(CX*1), Z0, Z0
-	VBROADCASTSS      constants<>+0(SB), Z10
-	VMAXPS            Z0, Z10, Z0
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z0, K2
 	VBROADCASTSS      constants<>+4(SB), Z10
 	VMINPS            Z0, Z10, Z0
 	VMULPS.BCST       constants<>+8(SB), Z0, Z10
@@ -335,7 +333,7 @@ block12:
 	VMULPS            Z0, Z0, Z12
 	VFMADD213PS       Z0, Z12, Z11
 	VADDPS.BCST       constants<>+44(SB), Z11, Z0
-	VSCALEFPS         Z10, Z0, Z0
+	VSCALEFPS.Z       Z10, Z0, K2, Z0
 	VBROADCASTSS      constants<>+44(SB), Z10
 	VSUBPS            Z0, Z10, Z0
 	VMULPS            4864(AX)(CX*1), Z0, Z0
@@ -343,8 +341,7 @@ block12:
 	VMOVUPS           Z8, 4864(AX)(CX*1)
 	VBROADCASTSS      minSlope+16(FP), Z0
 	VSUBPS            1536(AX)(CX*1), Z0, Z0
-	VBROADCASTSS      constants<>+0(SB), Z10
-	VMAXPS            Z0, Z10, Z0
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z0, K2
 	VBROADCASTSS      constants<>+4(SB), Z10
 	VMINPS            Z0, Z10, Z0
 	VMULPS.BCST       constants<>+8(SB), Z0, Z10
@@ -361,7 +358,7 @@ block12:
 	VMULPS            Z0, Z0, Z12
 	VFMADD213PS       Z0, Z12, Z11
 	VADDPS.BCST       constants<>+44(SB), Z11, Z0
-	VSCALEFPS         Z10, Z0, Z0
+	VSCALEFPS.Z       Z10, Z0, K2, Z0
 	VBROADCASTSS      constants<>+44(SB), Z10
 	VSUBPS            Z0, Z10, Z0
 	VMULPS            5120(AX)(CX*1), Z0, Z0
@@ -478,7 +475,7 @@ rows18:
 	VZEROUPPER
 	RET
 
-DATA constants<>+0(SB)/4, $0xc2d10000
+DATA constants<>+0(SB)/4, $0xc2ae999a
 DATA constants<>+4(SB)/4, $0x42b20000
 DATA constants<>+8(SB)/4, $0x3fb8aa3b
 DATA constants<>+12(SB)/4, $0x3f317200

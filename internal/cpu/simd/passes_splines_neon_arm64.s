@@ -36,42 +36,46 @@ row4:
 	WORD $0x3dc000e2 // ldr q2, [x7, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x3d800102 // str q2, [x8, #0]
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	ADD $256, R7
@@ -400,42 +404,46 @@ block12:
 	WORD $0x3dc142bf // ldr q31, [x21, #1280]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x6ea0e463 // fcmgt v3.4s, v3.4s, v0.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc04 // fmul v4.4s, v0.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc80 // fmls v0.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
-	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
-	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc80 // fmls v0.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e20cca6 // fmla v6.4s, v5.4s, v0.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e20ccc5 // fmla v5.4s, v6.4s, v0.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e20cca6 // fmla v6.4s, v5.4s, v0.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e20ccc5 // fmla v5.4s, v6.4s, v0.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e20cca6 // fmla v6.4s, v5.4s, v0.4s
+	WORD $0x6e20dc05 // fmul v5.4s, v0.4s, v0.4s
+	WORD $0x4e25ccc0 // fmla v0.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e231c00 // and v0.16b, v0.16b, v3.16b
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea0d460 // fsub v0.4s, v3.4s, v0.4s
 	WORD $0x3dc4c2bf // ldr q31, [x21, #4864]
@@ -447,42 +455,46 @@ block12:
 	WORD $0x3dc182bf // ldr q31, [x21, #1536]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
+	WORD $0x6ea0e463 // fcmgt v3.4s, v3.4s, v0.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc04 // fmul v4.4s, v0.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc80 // fmls v0.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
-	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
-	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc80 // fmls v0.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e20cca6 // fmla v6.4s, v5.4s, v0.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e20ccc5 // fmla v5.4s, v6.4s, v0.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e20cca6 // fmla v6.4s, v5.4s, v0.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e20ccc5 // fmla v5.4s, v6.4s, v0.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e20cca6 // fmla v6.4s, v5.4s, v0.4s
+	WORD $0x6e20dc05 // fmul v5.4s, v0.4s, v0.4s
+	WORD $0x4e25ccc0 // fmla v0.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e231c00 // and v0.16b, v0.16b, v3.16b
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea0d460 // fsub v0.4s, v3.4s, v0.4s
 	WORD $0x3dc502bf // ldr q31, [x21, #5120]
@@ -633,10 +645,10 @@ rows18:
 	BLT block16
 	RET
 
-DATA constants<>+0(SB)/4, $0xc2d10000
-DATA constants<>+4(SB)/4, $0xc2d10000
-DATA constants<>+8(SB)/4, $0xc2d10000
-DATA constants<>+12(SB)/4, $0xc2d10000
+DATA constants<>+0(SB)/4, $0xc2ae999a
+DATA constants<>+4(SB)/4, $0xc2ae999a
+DATA constants<>+8(SB)/4, $0xc2ae999a
+DATA constants<>+12(SB)/4, $0xc2ae999a
 DATA constants<>+16(SB)/4, $0x42b20000
 DATA constants<>+20(SB)/4, $0x42b20000
 DATA constants<>+24(SB)/4, $0x42b20000

@@ -112,13 +112,7 @@ func pointwisePasses() []pointwise {
 		kernel.Tanh:       func(y float64) float64 { return 1 - y*y }, kernel.Sigmoid: func(y float64) float64 { return y * (1 - y) },
 		kernel.ReLU:      func(y float64) float64 { return b2f(y > 0, 1, 0) },
 		kernel.LeakyReLU: func(y float64) float64 { return b2f(y > 0, 1, alpha32) },
-		kernel.GELU: func(x float64) float64 {
-			density := math.Exp(-x*x/2) / math.Sqrt(2*math.Pi)
-			if math.IsInf(x, 0) {
-				return phi(x)
-			}
-			return phi(x) + x*density
-		},
+		kernel.GELU:      geluSlope,
 		kernel.SiLU: func(x float64) float64 {
 			s := 1 / (1 + math.Exp(-x))
 			return s * (1 + x*(1-s))
@@ -180,6 +174,19 @@ func pointwisePasses() []pointwise {
 		pointwise{"ExpShift", 1, true,
 			func(p *Passes, in [][]float32, out []float32) { p.ExpShift(alpha, in[0], out) },
 			func(v []float64) float64 { return math.Exp(v[0] - alpha32) }},
+		pointwise{"GatedGELU", 2, false,
+			func(p *Passes, in [][]float32, out []float32) { p.GatedGELU(in[0], in[1], out) },
+			func(v []float64) float64 { return v[0] * float64(float32(gelu(v[1]))) }},
+		pointwise{"GatedGELUGrad, of the factor", 3, false,
+			func(p *Passes, in [][]float32, out []float32) {
+				p.GatedGELUGrad(in[0], in[1], in[2], out, make([]float32, len(out)))
+			},
+			func(v []float64) float64 { return v[2] * float64(float32(gelu(v[1]))) }},
+		pointwise{"GatedGELUGrad, of the gate", 3, false,
+			func(p *Passes, in [][]float32, out []float32) {
+				p.GatedGELUGrad(in[0], in[1], in[2], make([]float32, len(out)), out)
+			},
+			func(v []float64) float64 { return float64(float32(v[2]*v[0])) * float64(float32(geluSlope(v[1]))) }},
 		pointwise{"SoftmaxGrad", 2, true,
 			func(p *Passes, in [][]float32, out []float32) { p.SoftmaxGrad(alpha, in[0], in[1], out) },
 			func(v []float64) float64 { return v[0] * (v[1] - alpha32) }},

@@ -138,35 +138,37 @@ loop11:
 	CMPQ         BX, SI
 	JGT          done12
 	VMOVUPS      (CX)(BX*4), Y0
-	VBROADCASTSS constants<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VBROADCASTSS constants<>+32(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMULPS       constants<>+64(SB), Y0, Y1
-	VROUNDPS     $0x00, Y1, Y1
+	VCMPPS       $0x05, constants<>+0(SB), Y0, Y1
+	VBROADCASTSS constants<>+32(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VBROADCASTSS constants<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMULPS       constants<>+64(SB), Y0, Y2
+	VROUNDPS     $0x00, Y2, Y2
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS constants<>+96(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VBROADCASTSS constants<>+160(SB), Y2
-	VFMADD213PS  constants<>+192(SB), Y0, Y2
-	VFMADD213PS  constants<>+224(SB), Y0, Y2
-	VFMADD213PS  constants<>+256(SB), Y0, Y2
-	VFMADD213PS  constants<>+288(SB), Y0, Y2
-	VFMADD213PS  constants<>+320(SB), Y0, Y2
-	VMULPS       Y0, Y0, Y3
-	VFMADD213PS  Y0, Y3, Y2
-	VADDPS       constants<>+352(SB), Y2, Y0
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y2
-	VPSUBD       Y2, Y1, Y1
+	VFNMADD231PS constants<>+96(SB), Y2, Y0
+	VFNMADD231PS constants<>+128(SB), Y2, Y0
+	VBROADCASTSS constants<>+160(SB), Y3
+	VFMADD213PS  constants<>+192(SB), Y0, Y3
+	VFMADD213PS  constants<>+224(SB), Y0, Y3
+	VFMADD213PS  constants<>+256(SB), Y0, Y3
+	VFMADD213PS  constants<>+288(SB), Y0, Y3
+	VFMADD213PS  constants<>+320(SB), Y0, Y3
+	VMULPS       Y0, Y0, Y4
+	VFMADD213PS  Y0, Y4, Y3
+	VADDPS       constants<>+352(SB), Y3, Y0
+	VCVTPS2DQ    Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS constants<>+352(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y0, Y0
 	VPSLLD       $0x17, Y2, Y2
 	VBROADCASTSS constants<>+352(SB), Y3
 	VPADDD       Y3, Y2, Y2
 	VMULPS       Y2, Y0, Y0
-	VPSLLD       $0x17, Y1, Y1
-	VBROADCASTSS constants<>+352(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VMULPS       Y1, Y0, Y0
+	VANDPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (DX)(BX*4)
 	ADDQ         $+8, BX
 	JMP          loop11
@@ -178,35 +180,37 @@ done12:
 	VMOVUPS      (SI)(BX*4), Y0
 	ADDQ         AX, BX
 	VMASKMOVPS   (CX)(BX*4), Y0, Y1
-	VBROADCASTSS constants<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constants<>+32(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       constants<>+64(SB), Y1, Y2
-	VROUNDPS     $0x00, Y2, Y2
+	VCMPPS       $0x05, constants<>+0(SB), Y1, Y2
+	VBROADCASTSS constants<>+32(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VBROADCASTSS constants<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMULPS       constants<>+64(SB), Y1, Y3
+	VROUNDPS     $0x00, Y3, Y3
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS constants<>+96(SB), Y2, Y1
-	VFNMADD231PS constants<>+128(SB), Y2, Y1
-	VBROADCASTSS constants<>+160(SB), Y3
-	VFMADD213PS  constants<>+192(SB), Y1, Y3
-	VFMADD213PS  constants<>+224(SB), Y1, Y3
-	VFMADD213PS  constants<>+256(SB), Y1, Y3
-	VFMADD213PS  constants<>+288(SB), Y1, Y3
-	VFMADD213PS  constants<>+320(SB), Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       constants<>+352(SB), Y3, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
+	VFNMADD231PS constants<>+96(SB), Y3, Y1
+	VFNMADD231PS constants<>+128(SB), Y3, Y1
+	VBROADCASTSS constants<>+160(SB), Y4
+	VFMADD213PS  constants<>+192(SB), Y1, Y4
+	VFMADD213PS  constants<>+224(SB), Y1, Y4
+	VFMADD213PS  constants<>+256(SB), Y1, Y4
+	VFMADD213PS  constants<>+288(SB), Y1, Y4
+	VFMADD213PS  constants<>+320(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constants<>+352(SB), Y4, Y1
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS constants<>+352(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y1, Y1
 	VPSLLD       $0x17, Y3, Y3
 	VBROADCASTSS constants<>+352(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y1, Y1
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+352(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y1, Y1
+	VANDPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (DX)(BX*4)
 
 finished13:
@@ -634,35 +638,37 @@ loop40:
 	JGT          done41
 	VMOVUPS      (CX)(BX*4), Y0
 	VORPS        constants<>+928(SB), Y0, Y1
-	VBROADCASTSS constants<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constants<>+32(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       constants<>+64(SB), Y1, Y2
-	VROUNDPS     $0x00, Y2, Y2
+	VCMPPS       $0x05, constants<>+0(SB), Y1, Y2
+	VBROADCASTSS constants<>+32(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VBROADCASTSS constants<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMULPS       constants<>+64(SB), Y1, Y3
+	VROUNDPS     $0x00, Y3, Y3
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS constants<>+96(SB), Y2, Y1
-	VFNMADD231PS constants<>+128(SB), Y2, Y1
-	VBROADCASTSS constants<>+160(SB), Y3
-	VFMADD213PS  constants<>+192(SB), Y1, Y3
-	VFMADD213PS  constants<>+224(SB), Y1, Y3
-	VFMADD213PS  constants<>+256(SB), Y1, Y3
-	VFMADD213PS  constants<>+288(SB), Y1, Y3
-	VFMADD213PS  constants<>+320(SB), Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       constants<>+352(SB), Y3, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
+	VFNMADD231PS constants<>+96(SB), Y3, Y1
+	VFNMADD231PS constants<>+128(SB), Y3, Y1
+	VBROADCASTSS constants<>+160(SB), Y4
+	VFMADD213PS  constants<>+192(SB), Y1, Y4
+	VFMADD213PS  constants<>+224(SB), Y1, Y4
+	VFMADD213PS  constants<>+256(SB), Y1, Y4
+	VFMADD213PS  constants<>+288(SB), Y1, Y4
+	VFMADD213PS  constants<>+320(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constants<>+352(SB), Y4, Y1
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS constants<>+352(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y1, Y1
 	VPSLLD       $0x17, Y3, Y3
 	VBROADCASTSS constants<>+352(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y1, Y1
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+352(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y1, Y1
+	VANDPS       Y2, Y1, Y1
 	VBROADCASTSS constants<>+352(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VADDPS       constants<>+352(SB), Y1, Y1
@@ -679,35 +685,37 @@ done41:
 	ADDQ         AX, BX
 	VMASKMOVPS   (CX)(BX*4), Y0, Y1
 	VORPS        constants<>+928(SB), Y1, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+64(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+64(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y3, Y2
-	VFNMADD231PS constants<>+128(SB), Y3, Y2
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y2, Y4
-	VFMADD213PS  constants<>+224(SB), Y2, Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y2
+	VFNMADD231PS constants<>+128(SB), Y4, Y2
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y2, Y5
+	VFMADD213PS  constants<>+224(SB), Y2, Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VBROADCASTSS constants<>+352(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VADDPS       constants<>+352(SB), Y2, Y2
@@ -879,35 +887,37 @@ loop53:
 	VMOVAPS      Y2, Y3
 	VFNMADD231PS Y1, Y1, Y3
 	VMULPS       constants<>+1056(SB), Y2, Y2
-	VBROADCASTSS constants<>+0(SB), Y4
-	VMAXPS       Y2, Y4, Y2
-	VBROADCASTSS constants<>+32(SB), Y4
-	VMINPS       Y2, Y4, Y2
-	VMULPS       constants<>+64(SB), Y2, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y4
+	VBROADCASTSS constants<>+32(SB), Y5
+	VMINPS       Y2, Y5, Y2
+	VBROADCASTSS constants<>+0(SB), Y5
+	VMAXPS       Y2, Y5, Y2
+	VMULPS       constants<>+64(SB), Y2, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y4, Y2
-	VFNMADD231PS constants<>+128(SB), Y4, Y2
-	VBROADCASTSS constants<>+160(SB), Y5
-	VFMADD213PS  constants<>+192(SB), Y2, Y5
-	VFMADD213PS  constants<>+224(SB), Y2, Y5
-	VFMADD213PS  constants<>+256(SB), Y2, Y5
-	VFMADD213PS  constants<>+288(SB), Y2, Y5
-	VFMADD213PS  constants<>+320(SB), Y2, Y5
-	VMULPS       Y2, Y2, Y6
-	VFMADD213PS  Y2, Y6, Y5
-	VADDPS       constants<>+352(SB), Y5, Y2
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+96(SB), Y5, Y2
+	VFNMADD231PS constants<>+128(SB), Y5, Y2
+	VBROADCASTSS constants<>+160(SB), Y6
+	VFMADD213PS  constants<>+192(SB), Y2, Y6
+	VFMADD213PS  constants<>+224(SB), Y2, Y6
+	VFMADD213PS  constants<>+256(SB), Y2, Y6
+	VFMADD213PS  constants<>+288(SB), Y2, Y6
+	VFMADD213PS  constants<>+320(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y7
+	VFMADD213PS  Y2, Y7, Y6
+	VADDPS       constants<>+352(SB), Y6, Y2
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+352(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y2, Y2
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+352(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y2, Y2
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+352(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y2, Y2
+	VANDPS       Y4, Y2, Y2
 	VMULPS       constants<>+320(SB), Y3, Y3
 	VFMADD231PS  Y3, Y2, Y2
 	VBROADCASTSS constants<>+352(SB), Y3
@@ -950,35 +960,37 @@ done54:
 	VMOVAPS      Y3, Y4
 	VFNMADD231PS Y2, Y2, Y4
 	VMULPS       constants<>+1056(SB), Y3, Y3
-	VBROADCASTSS constants<>+0(SB), Y5
-	VMAXPS       Y3, Y5, Y3
-	VBROADCASTSS constants<>+32(SB), Y5
-	VMINPS       Y3, Y5, Y3
-	VMULPS       constants<>+64(SB), Y3, Y5
-	VROUNDPS     $0x00, Y5, Y5
+	VCMPPS       $0x05, constants<>+0(SB), Y3, Y5
+	VBROADCASTSS constants<>+32(SB), Y6
+	VMINPS       Y3, Y6, Y3
+	VBROADCASTSS constants<>+0(SB), Y6
+	VMAXPS       Y3, Y6, Y3
+	VMULPS       constants<>+64(SB), Y3, Y6
+	VROUNDPS     $0x00, Y6, Y6
 	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+96(SB), Y5, Y3
-	VFNMADD231PS constants<>+128(SB), Y5, Y3
-	VBROADCASTSS constants<>+160(SB), Y6
-	VFMADD213PS  constants<>+192(SB), Y3, Y6
-	VFMADD213PS  constants<>+224(SB), Y3, Y6
-	VFMADD213PS  constants<>+256(SB), Y3, Y6
-	VFMADD213PS  constants<>+288(SB), Y3, Y6
-	VFMADD213PS  constants<>+320(SB), Y3, Y6
-	VMULPS       Y3, Y3, Y7
-	VFMADD213PS  Y3, Y7, Y6
-	VADDPS       constants<>+352(SB), Y6, Y3
-	VCVTPS2DQ    Y5, Y5
-	VPSRAD       $0x01, Y5, Y6
-	VPSUBD       Y6, Y5, Y5
+	VFNMADD231PS constants<>+96(SB), Y6, Y3
+	VFNMADD231PS constants<>+128(SB), Y6, Y3
+	VBROADCASTSS constants<>+160(SB), Y7
+	VFMADD213PS  constants<>+192(SB), Y3, Y7
+	VFMADD213PS  constants<>+224(SB), Y3, Y7
+	VFMADD213PS  constants<>+256(SB), Y3, Y7
+	VFMADD213PS  constants<>+288(SB), Y3, Y7
+	VFMADD213PS  constants<>+320(SB), Y3, Y7
+	VMULPS       Y3, Y3, Y8
+	VFMADD213PS  Y3, Y8, Y7
+	VADDPS       constants<>+352(SB), Y7, Y3
+	VCVTPS2DQ    Y6, Y6
+	VPSRAD       $0x01, Y6, Y7
+	VPSUBD       Y7, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VBROADCASTSS constants<>+352(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VMULPS       Y7, Y3, Y3
 	VPSLLD       $0x17, Y6, Y6
 	VBROADCASTSS constants<>+352(SB), Y7
 	VPADDD       Y7, Y6, Y6
 	VMULPS       Y6, Y3, Y3
-	VPSLLD       $0x17, Y5, Y5
-	VBROADCASTSS constants<>+352(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VMULPS       Y5, Y3, Y3
+	VANDPS       Y5, Y3, Y3
 	VMULPS       constants<>+320(SB), Y4, Y4
 	VFMADD231PS  Y4, Y3, Y3
 	VBROADCASTSS constants<>+352(SB), Y4
@@ -1024,35 +1036,37 @@ loop56:
 	JGT          done57
 	VMOVUPS      (CX)(BX*4), Y0
 	VORPS        constants<>+928(SB), Y0, Y1
-	VBROADCASTSS constants<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constants<>+32(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       constants<>+64(SB), Y1, Y2
-	VROUNDPS     $0x00, Y2, Y2
+	VCMPPS       $0x05, constants<>+0(SB), Y1, Y2
+	VBROADCASTSS constants<>+32(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VBROADCASTSS constants<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMULPS       constants<>+64(SB), Y1, Y3
+	VROUNDPS     $0x00, Y3, Y3
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS constants<>+96(SB), Y2, Y1
-	VFNMADD231PS constants<>+128(SB), Y2, Y1
-	VBROADCASTSS constants<>+160(SB), Y3
-	VFMADD213PS  constants<>+192(SB), Y1, Y3
-	VFMADD213PS  constants<>+224(SB), Y1, Y3
-	VFMADD213PS  constants<>+256(SB), Y1, Y3
-	VFMADD213PS  constants<>+288(SB), Y1, Y3
-	VFMADD213PS  constants<>+320(SB), Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       constants<>+352(SB), Y3, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
+	VFNMADD231PS constants<>+96(SB), Y3, Y1
+	VFNMADD231PS constants<>+128(SB), Y3, Y1
+	VBROADCASTSS constants<>+160(SB), Y4
+	VFMADD213PS  constants<>+192(SB), Y1, Y4
+	VFMADD213PS  constants<>+224(SB), Y1, Y4
+	VFMADD213PS  constants<>+256(SB), Y1, Y4
+	VFMADD213PS  constants<>+288(SB), Y1, Y4
+	VFMADD213PS  constants<>+320(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constants<>+352(SB), Y4, Y1
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS constants<>+352(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y1, Y1
 	VPSLLD       $0x17, Y3, Y3
 	VBROADCASTSS constants<>+352(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y1, Y1
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+352(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y1, Y1
+	VANDPS       Y2, Y1, Y1
 	VBROADCASTSS constants<>+352(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y2
 	VADDPS       constants<>+352(SB), Y1, Y1
@@ -1070,35 +1084,37 @@ done57:
 	ADDQ         AX, BX
 	VMASKMOVPS   (CX)(BX*4), Y0, Y1
 	VORPS        constants<>+928(SB), Y1, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+64(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+64(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y3, Y2
-	VFNMADD231PS constants<>+128(SB), Y3, Y2
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y2, Y4
-	VFMADD213PS  constants<>+224(SB), Y2, Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y2
+	VFNMADD231PS constants<>+128(SB), Y4, Y2
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y2, Y5
+	VFMADD213PS  constants<>+224(SB), Y2, Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VBROADCASTSS constants<>+352(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y3
 	VADDPS       constants<>+352(SB), Y2, Y2
@@ -1125,35 +1141,37 @@ loop59:
 	JGT          done60
 	VMOVUPS      (CX)(BX*4), Y0
 	VORPS        constants<>+928(SB), Y0, Y1
-	VBROADCASTSS constants<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constants<>+32(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMULPS       constants<>+64(SB), Y1, Y2
-	VROUNDPS     $0x00, Y2, Y2
+	VCMPPS       $0x05, constants<>+0(SB), Y1, Y2
+	VBROADCASTSS constants<>+32(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VBROADCASTSS constants<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMULPS       constants<>+64(SB), Y1, Y3
+	VROUNDPS     $0x00, Y3, Y3
 	VMOVAPS      Y1, Y1
-	VFNMADD231PS constants<>+96(SB), Y2, Y1
-	VFNMADD231PS constants<>+128(SB), Y2, Y1
-	VBROADCASTSS constants<>+160(SB), Y3
-	VFMADD213PS  constants<>+192(SB), Y1, Y3
-	VFMADD213PS  constants<>+224(SB), Y1, Y3
-	VFMADD213PS  constants<>+256(SB), Y1, Y3
-	VFMADD213PS  constants<>+288(SB), Y1, Y3
-	VFMADD213PS  constants<>+320(SB), Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       constants<>+352(SB), Y3, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
+	VFNMADD231PS constants<>+96(SB), Y3, Y1
+	VFNMADD231PS constants<>+128(SB), Y3, Y1
+	VBROADCASTSS constants<>+160(SB), Y4
+	VFMADD213PS  constants<>+192(SB), Y1, Y4
+	VFMADD213PS  constants<>+224(SB), Y1, Y4
+	VFMADD213PS  constants<>+256(SB), Y1, Y4
+	VFMADD213PS  constants<>+288(SB), Y1, Y4
+	VFMADD213PS  constants<>+320(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y5
+	VFMADD213PS  Y1, Y5, Y4
+	VADDPS       constants<>+352(SB), Y4, Y1
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS constants<>+352(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y1, Y1
 	VPSLLD       $0x17, Y3, Y3
 	VBROADCASTSS constants<>+352(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y1, Y1
-	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+352(SB), Y3
-	VPADDD       Y3, Y2, Y2
-	VMULPS       Y2, Y1, Y1
+	VANDPS       Y2, Y1, Y1
 	VADDPS       constants<>+992(SB), Y1, Y2
 	VDIVPS       Y2, Y1, Y1
 	VMULPS       Y1, Y1, Y2
@@ -1177,35 +1195,37 @@ done60:
 	ADDQ         AX, BX
 	VMASKMOVPS   (CX)(BX*4), Y0, Y1
 	VORPS        constants<>+928(SB), Y1, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+64(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+64(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y3, Y2
-	VFNMADD231PS constants<>+128(SB), Y3, Y2
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y2, Y4
-	VFMADD213PS  constants<>+224(SB), Y2, Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y2
+	VFNMADD231PS constants<>+128(SB), Y4, Y2
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y2, Y5
+	VFMADD213PS  constants<>+224(SB), Y2, Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VADDPS       constants<>+992(SB), Y2, Y3
 	VDIVPS       Y3, Y2, Y2
 	VMULPS       Y2, Y2, Y3
@@ -2216,35 +2236,37 @@ loop132:
 	VMOVAPS      Y3, Y4
 	VFNMADD231PS Y2, Y2, Y4
 	VMULPS       constants<>+1056(SB), Y3, Y3
-	VBROADCASTSS constants<>+0(SB), Y5
-	VMAXPS       Y3, Y5, Y3
-	VBROADCASTSS constants<>+32(SB), Y5
-	VMINPS       Y3, Y5, Y3
-	VMULPS       constants<>+64(SB), Y3, Y5
-	VROUNDPS     $0x00, Y5, Y5
+	VCMPPS       $0x05, constants<>+0(SB), Y3, Y5
+	VBROADCASTSS constants<>+32(SB), Y6
+	VMINPS       Y3, Y6, Y3
+	VBROADCASTSS constants<>+0(SB), Y6
+	VMAXPS       Y3, Y6, Y3
+	VMULPS       constants<>+64(SB), Y3, Y6
+	VROUNDPS     $0x00, Y6, Y6
 	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+96(SB), Y5, Y3
-	VFNMADD231PS constants<>+128(SB), Y5, Y3
-	VBROADCASTSS constants<>+160(SB), Y6
-	VFMADD213PS  constants<>+192(SB), Y3, Y6
-	VFMADD213PS  constants<>+224(SB), Y3, Y6
-	VFMADD213PS  constants<>+256(SB), Y3, Y6
-	VFMADD213PS  constants<>+288(SB), Y3, Y6
-	VFMADD213PS  constants<>+320(SB), Y3, Y6
-	VMULPS       Y3, Y3, Y7
-	VFMADD213PS  Y3, Y7, Y6
-	VADDPS       constants<>+352(SB), Y6, Y3
-	VCVTPS2DQ    Y5, Y5
-	VPSRAD       $0x01, Y5, Y6
-	VPSUBD       Y6, Y5, Y5
+	VFNMADD231PS constants<>+96(SB), Y6, Y3
+	VFNMADD231PS constants<>+128(SB), Y6, Y3
+	VBROADCASTSS constants<>+160(SB), Y7
+	VFMADD213PS  constants<>+192(SB), Y3, Y7
+	VFMADD213PS  constants<>+224(SB), Y3, Y7
+	VFMADD213PS  constants<>+256(SB), Y3, Y7
+	VFMADD213PS  constants<>+288(SB), Y3, Y7
+	VFMADD213PS  constants<>+320(SB), Y3, Y7
+	VMULPS       Y3, Y3, Y8
+	VFMADD213PS  Y3, Y8, Y7
+	VADDPS       constants<>+352(SB), Y7, Y3
+	VCVTPS2DQ    Y6, Y6
+	VPSRAD       $0x01, Y6, Y7
+	VPSUBD       Y7, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VBROADCASTSS constants<>+352(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VMULPS       Y7, Y3, Y3
 	VPSLLD       $0x17, Y6, Y6
 	VBROADCASTSS constants<>+352(SB), Y7
 	VPADDD       Y7, Y6, Y6
 	VMULPS       Y6, Y3, Y3
-	VPSLLD       $0x17, Y5, Y5
-	VBROADCASTSS constants<>+352(SB), Y6
-	VPADDD       Y6, Y5, Y5
-	VMULPS       Y5, Y3, Y3
+	VANDPS       Y5, Y3, Y3
 	VMULPS       constants<>+320(SB), Y4, Y4
 	VFMADD231PS  Y4, Y3, Y3
 	VBROADCASTSS constants<>+352(SB), Y4
@@ -2292,35 +2314,37 @@ done133:
 	VMOVAPS      Y4, Y5
 	VFNMADD231PS Y3, Y3, Y5
 	VMULPS       constants<>+1056(SB), Y4, Y4
-	VBROADCASTSS constants<>+0(SB), Y6
-	VMAXPS       Y4, Y6, Y4
-	VBROADCASTSS constants<>+32(SB), Y6
-	VMINPS       Y4, Y6, Y4
-	VMULPS       constants<>+64(SB), Y4, Y6
-	VROUNDPS     $0x00, Y6, Y6
+	VCMPPS       $0x05, constants<>+0(SB), Y4, Y6
+	VBROADCASTSS constants<>+32(SB), Y7
+	VMINPS       Y4, Y7, Y4
+	VBROADCASTSS constants<>+0(SB), Y7
+	VMAXPS       Y4, Y7, Y4
+	VMULPS       constants<>+64(SB), Y4, Y7
+	VROUNDPS     $0x00, Y7, Y7
 	VMOVAPS      Y4, Y4
-	VFNMADD231PS constants<>+96(SB), Y6, Y4
-	VFNMADD231PS constants<>+128(SB), Y6, Y4
-	VBROADCASTSS constants<>+160(SB), Y7
-	VFMADD213PS  constants<>+192(SB), Y4, Y7
-	VFMADD213PS  constants<>+224(SB), Y4, Y7
-	VFMADD213PS  constants<>+256(SB), Y4, Y7
-	VFMADD213PS  constants<>+288(SB), Y4, Y7
-	VFMADD213PS  constants<>+320(SB), Y4, Y7
-	VMULPS       Y4, Y4, Y8
-	VFMADD213PS  Y4, Y8, Y7
-	VADDPS       constants<>+352(SB), Y7, Y4
-	VCVTPS2DQ    Y6, Y6
-	VPSRAD       $0x01, Y6, Y7
-	VPSUBD       Y7, Y6, Y6
+	VFNMADD231PS constants<>+96(SB), Y7, Y4
+	VFNMADD231PS constants<>+128(SB), Y7, Y4
+	VBROADCASTSS constants<>+160(SB), Y8
+	VFMADD213PS  constants<>+192(SB), Y4, Y8
+	VFMADD213PS  constants<>+224(SB), Y4, Y8
+	VFMADD213PS  constants<>+256(SB), Y4, Y8
+	VFMADD213PS  constants<>+288(SB), Y4, Y8
+	VFMADD213PS  constants<>+320(SB), Y4, Y8
+	VMULPS       Y4, Y4, Y9
+	VFMADD213PS  Y4, Y9, Y8
+	VADDPS       constants<>+352(SB), Y8, Y4
+	VCVTPS2DQ    Y7, Y7
+	VPSRAD       $0x01, Y7, Y8
+	VPSUBD       Y8, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VBROADCASTSS constants<>+352(SB), Y9
+	VPADDD       Y9, Y8, Y8
+	VMULPS       Y8, Y4, Y4
 	VPSLLD       $0x17, Y7, Y7
 	VBROADCASTSS constants<>+352(SB), Y8
 	VPADDD       Y8, Y7, Y7
 	VMULPS       Y7, Y4, Y4
-	VPSLLD       $0x17, Y6, Y6
-	VBROADCASTSS constants<>+352(SB), Y7
-	VPADDD       Y7, Y6, Y6
-	VMULPS       Y6, Y4, Y4
+	VANDPS       Y6, Y4, Y4
 	VMULPS       constants<>+320(SB), Y5, Y5
 	VFMADD231PS  Y5, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
@@ -2372,35 +2396,37 @@ loop135:
 	VMOVUPS      (BX)(SI*4), Y0
 	VMOVUPS      (CX)(SI*4), Y1
 	VORPS        constants<>+928(SB), Y0, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+64(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+64(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y3, Y2
-	VFNMADD231PS constants<>+128(SB), Y3, Y2
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y2, Y4
-	VFMADD213PS  constants<>+224(SB), Y2, Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y2
+	VFNMADD231PS constants<>+128(SB), Y4, Y2
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y2, Y5
+	VFMADD213PS  constants<>+224(SB), Y2, Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VBROADCASTSS constants<>+352(SB), Y3
 	VBLENDVPS    Y0, Y2, Y3, Y3
 	VADDPS       constants<>+352(SB), Y2, Y2
@@ -2423,35 +2449,37 @@ done136:
 	VMASKMOVPS   (BX)(SI*4), Y0, Y1
 	VMASKMOVPS   (CX)(SI*4), Y0, Y2
 	VORPS        constants<>+928(SB), Y1, Y3
-	VBROADCASTSS constants<>+0(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VBROADCASTSS constants<>+32(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       constants<>+64(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+0(SB), Y3, Y4
+	VBROADCASTSS constants<>+32(SB), Y5
+	VMINPS       Y3, Y5, Y3
+	VBROADCASTSS constants<>+0(SB), Y5
+	VMAXPS       Y3, Y5, Y3
+	VMULPS       constants<>+64(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+96(SB), Y4, Y3
-	VFNMADD231PS constants<>+128(SB), Y4, Y3
-	VBROADCASTSS constants<>+160(SB), Y5
-	VFMADD213PS  constants<>+192(SB), Y3, Y5
-	VFMADD213PS  constants<>+224(SB), Y3, Y5
-	VFMADD213PS  constants<>+256(SB), Y3, Y5
-	VFMADD213PS  constants<>+288(SB), Y3, Y5
-	VFMADD213PS  constants<>+320(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constants<>+352(SB), Y5, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+96(SB), Y5, Y3
+	VFNMADD231PS constants<>+128(SB), Y5, Y3
+	VBROADCASTSS constants<>+160(SB), Y6
+	VFMADD213PS  constants<>+192(SB), Y3, Y6
+	VFMADD213PS  constants<>+224(SB), Y3, Y6
+	VFMADD213PS  constants<>+256(SB), Y3, Y6
+	VFMADD213PS  constants<>+288(SB), Y3, Y6
+	VFMADD213PS  constants<>+320(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y6
+	VADDPS       constants<>+352(SB), Y6, Y3
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+352(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y3, Y3
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+352(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y3, Y3
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+352(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VANDPS       Y4, Y3, Y3
 	VBROADCASTSS constants<>+352(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y4
 	VADDPS       constants<>+352(SB), Y3, Y3
@@ -2484,35 +2512,37 @@ loop138:
 	VMOVUPS      (BX)(SI*4), Y0
 	VMOVUPS      (CX)(SI*4), Y1
 	VORPS        constants<>+928(SB), Y0, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS constants<>+32(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMULPS       constants<>+64(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VCMPPS       $0x05, constants<>+0(SB), Y2, Y3
+	VBROADCASTSS constants<>+32(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VBROADCASTSS constants<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       constants<>+64(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS constants<>+96(SB), Y3, Y2
-	VFNMADD231PS constants<>+128(SB), Y3, Y2
-	VBROADCASTSS constants<>+160(SB), Y4
-	VFMADD213PS  constants<>+192(SB), Y2, Y4
-	VFMADD213PS  constants<>+224(SB), Y2, Y4
-	VFMADD213PS  constants<>+256(SB), Y2, Y4
-	VFMADD213PS  constants<>+288(SB), Y2, Y4
-	VFMADD213PS  constants<>+320(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       constants<>+352(SB), Y4, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
+	VFNMADD231PS constants<>+96(SB), Y4, Y2
+	VFNMADD231PS constants<>+128(SB), Y4, Y2
+	VBROADCASTSS constants<>+160(SB), Y5
+	VFMADD213PS  constants<>+192(SB), Y2, Y5
+	VFMADD213PS  constants<>+224(SB), Y2, Y5
+	VFMADD213PS  constants<>+256(SB), Y2, Y5
+	VFMADD213PS  constants<>+288(SB), Y2, Y5
+	VFMADD213PS  constants<>+320(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y5
+	VADDPS       constants<>+352(SB), Y5, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS constants<>+352(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
 	VPSLLD       $0x17, Y4, Y4
 	VBROADCASTSS constants<>+352(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+352(SB), Y4
-	VPADDD       Y4, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VANDPS       Y3, Y2, Y2
 	VBROADCASTSS constants<>+352(SB), Y3
 	VBLENDVPS    Y0, Y2, Y3, Y0
 	VADDPS       constants<>+352(SB), Y2, Y2
@@ -2531,35 +2561,37 @@ done139:
 	VMASKMOVPS   (BX)(SI*4), Y0, Y1
 	VMASKMOVPS   (CX)(SI*4), Y0, Y2
 	VORPS        constants<>+928(SB), Y1, Y3
-	VBROADCASTSS constants<>+0(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VBROADCASTSS constants<>+32(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMULPS       constants<>+64(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VCMPPS       $0x05, constants<>+0(SB), Y3, Y4
+	VBROADCASTSS constants<>+32(SB), Y5
+	VMINPS       Y3, Y5, Y3
+	VBROADCASTSS constants<>+0(SB), Y5
+	VMAXPS       Y3, Y5, Y3
+	VMULPS       constants<>+64(SB), Y3, Y5
+	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y3, Y3
-	VFNMADD231PS constants<>+96(SB), Y4, Y3
-	VFNMADD231PS constants<>+128(SB), Y4, Y3
-	VBROADCASTSS constants<>+160(SB), Y5
-	VFMADD213PS  constants<>+192(SB), Y3, Y5
-	VFMADD213PS  constants<>+224(SB), Y3, Y5
-	VFMADD213PS  constants<>+256(SB), Y3, Y5
-	VFMADD213PS  constants<>+288(SB), Y3, Y5
-	VFMADD213PS  constants<>+320(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VFMADD213PS  Y3, Y6, Y5
-	VADDPS       constants<>+352(SB), Y5, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
+	VFNMADD231PS constants<>+96(SB), Y5, Y3
+	VFNMADD231PS constants<>+128(SB), Y5, Y3
+	VBROADCASTSS constants<>+160(SB), Y6
+	VFMADD213PS  constants<>+192(SB), Y3, Y6
+	VFMADD213PS  constants<>+224(SB), Y3, Y6
+	VFMADD213PS  constants<>+256(SB), Y3, Y6
+	VFMADD213PS  constants<>+288(SB), Y3, Y6
+	VFMADD213PS  constants<>+320(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y6
+	VADDPS       constants<>+352(SB), Y6, Y3
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS constants<>+352(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VMULPS       Y6, Y3, Y3
 	VPSLLD       $0x17, Y5, Y5
 	VBROADCASTSS constants<>+352(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y3, Y3
-	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+352(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VANDPS       Y4, Y3, Y3
 	VBROADCASTSS constants<>+352(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
 	VADDPS       constants<>+352(SB), Y3, Y3
@@ -2743,14 +2775,14 @@ finished150:
 	VZEROUPPER
 	RET
 
-DATA constants<>+0(SB)/4, $0xc2d10000
-DATA constants<>+4(SB)/4, $0xc2d10000
-DATA constants<>+8(SB)/4, $0xc2d10000
-DATA constants<>+12(SB)/4, $0xc2d10000
-DATA constants<>+16(SB)/4, $0xc2d10000
-DATA constants<>+20(SB)/4, $0xc2d10000
-DATA constants<>+24(SB)/4, $0xc2d10000
-DATA constants<>+28(SB)/4, $0xc2d10000
+DATA constants<>+0(SB)/4, $0xc2ae999a
+DATA constants<>+4(SB)/4, $0xc2ae999a
+DATA constants<>+8(SB)/4, $0xc2ae999a
+DATA constants<>+12(SB)/4, $0xc2ae999a
+DATA constants<>+16(SB)/4, $0xc2ae999a
+DATA constants<>+20(SB)/4, $0xc2ae999a
+DATA constants<>+24(SB)/4, $0xc2ae999a
+DATA constants<>+28(SB)/4, $0xc2ae999a
 DATA constants<>+32(SB)/4, $0x42b20000
 DATA constants<>+36(SB)/4, $0x42b20000
 DATA constants<>+40(SB)/4, $0x42b20000

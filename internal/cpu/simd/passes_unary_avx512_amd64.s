@@ -132,8 +132,7 @@ loop11:
 	CMPQ              BX, SI
 	JGT               done12
 	VMOVUPS           (CX)(BX*4), Z0
-	VBROADCASTSS      constants<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z0, K1
 	VBROADCASTSS      constants<>+4(SB), Z1
 	VMINPS            Z0, Z1, Z0
 	VMULPS.BCST       constants<>+8(SB), Z0, Z1
@@ -150,7 +149,7 @@ loop11:
 	VMULPS            Z0, Z0, Z3
 	VFMADD213PS       Z0, Z3, Z2
 	VADDPS.BCST       constants<>+44(SB), Z2, Z0
-	VSCALEFPS         Z1, Z0, Z0
+	VSCALEFPS.Z       Z1, Z0, K1, Z0
 	VMOVUPS           Z0, (DX)(BX*4)
 	ADDQ              $+16, BX
 	JMP               loop11
@@ -165,8 +164,7 @@ done12:
 	KMOVW             DI, K1
 	ADDQ              AX, BX
 	VMOVUPS.Z         (CX)(BX*4), K1, Z0
-	VBROADCASTSS      constants<>+0(SB), Z1
-	VMAXPS            Z0, Z1, Z0
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z0, K2
 	VBROADCASTSS      constants<>+4(SB), Z1
 	VMINPS            Z0, Z1, Z0
 	VMULPS.BCST       constants<>+8(SB), Z0, Z1
@@ -183,7 +181,7 @@ done12:
 	VMULPS            Z0, Z0, Z3
 	VFMADD213PS       Z0, Z3, Z2
 	VADDPS.BCST       constants<>+44(SB), Z2, Z0
-	VSCALEFPS         Z1, Z0, Z0
+	VSCALEFPS.Z       Z1, Z0, K2, Z0
 	VMOVUPS           Z0, K1, (DX)(BX*4)
 
 finished13:
@@ -595,8 +593,7 @@ loop40:
 	JGT               done41
 	VMOVUPS           (CX)(BX*4), Z0
 	VORPS.BCST        constants<>+88(SB), Z0, Z1
-	VBROADCASTSS      constants<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z1, K1
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VMINPS            Z1, Z2, Z1
 	VMULPS.BCST       constants<>+8(SB), Z1, Z2
@@ -613,7 +610,7 @@ loop40:
 	VMULPS            Z1, Z1, Z6
 	VFMADD213PS       Z1, Z6, Z5
 	VADDPS.BCST       constants<>+44(SB), Z5, Z1
-	VSCALEFPS         Z2, Z1, Z1
+	VSCALEFPS.Z       Z2, Z1, K1, Z1
 	VPMOVD2M          Z0, K1
 	VBROADCASTSS      constants<>+44(SB), Z0
 	VBLENDMPS         Z1, Z0, K1, Z3
@@ -634,8 +631,7 @@ done41:
 	ADDQ              AX, BX
 	VMOVUPS.Z         (CX)(BX*4), K1, Z0
 	VORPS.BCST        constants<>+88(SB), Z0, Z1
-	VBROADCASTSS      constants<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z1, K2
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VMINPS            Z1, Z2, Z1
 	VMULPS.BCST       constants<>+8(SB), Z1, Z2
@@ -652,7 +648,7 @@ done41:
 	VMULPS            Z1, Z1, Z5
 	VFMADD213PS       Z1, Z5, Z3
 	VADDPS.BCST       constants<>+44(SB), Z3, Z1
-	VSCALEFPS         Z2, Z1, Z1
+	VSCALEFPS.Z       Z2, Z1, K2, Z1
 	VPMOVD2M          Z0, K2
 	VBROADCASTSS      constants<>+44(SB), Z0
 	VBLENDMPS         Z1, Z0, K2, Z4
@@ -825,8 +821,7 @@ loop53:
 	VMOVAPS           Z2, Z5
 	VFNMADD231PS      Z1, Z1, Z5
 	VMULPS.BCST       constants<>+104(SB), Z2, Z2
-	VBROADCASTSS      constants<>+0(SB), Z6
-	VMAXPS            Z2, Z6, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K1
 	VBROADCASTSS      constants<>+4(SB), Z6
 	VMINPS            Z2, Z6, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z6
@@ -843,7 +838,7 @@ loop53:
 	VMULPS            Z2, Z2, Z8
 	VFMADD213PS       Z2, Z8, Z7
 	VADDPS.BCST       constants<>+44(SB), Z7, Z2
-	VSCALEFPS         Z6, Z2, Z2
+	VSCALEFPS.Z       Z6, Z2, K1, Z2
 	VMULPS.BCST       constants<>+40(SB), Z5, Z5
 	VFMADD231PS       Z5, Z2, Z2
 	VBROADCASTSS      constants<>+44(SB), Z5
@@ -890,8 +885,7 @@ done54:
 	VMOVAPS           Z2, Z3
 	VFNMADD231PS      Z1, Z1, Z3
 	VMULPS.BCST       constants<>+104(SB), Z2, Z2
-	VBROADCASTSS      constants<>+0(SB), Z5
-	VMAXPS            Z2, Z5, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K2
 	VBROADCASTSS      constants<>+4(SB), Z5
 	VMINPS            Z2, Z5, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z5
@@ -908,7 +902,7 @@ done54:
 	VMULPS            Z2, Z2, Z7
 	VFMADD213PS       Z2, Z7, Z6
 	VADDPS.BCST       constants<>+44(SB), Z6, Z2
-	VSCALEFPS         Z5, Z2, Z2
+	VSCALEFPS.Z       Z5, Z2, K2, Z2
 	VMULPS.BCST       constants<>+40(SB), Z3, Z3
 	VFMADD231PS       Z3, Z2, Z2
 	VBROADCASTSS      constants<>+44(SB), Z3
@@ -955,8 +949,7 @@ loop56:
 	JGT               done57
 	VMOVUPS           (CX)(BX*4), Z0
 	VORPS.BCST        constants<>+88(SB), Z0, Z1
-	VBROADCASTSS      constants<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z1, K1
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VMINPS            Z1, Z2, Z1
 	VMULPS.BCST       constants<>+8(SB), Z1, Z2
@@ -973,7 +966,7 @@ loop56:
 	VMULPS            Z1, Z1, Z6
 	VFMADD213PS       Z1, Z6, Z5
 	VADDPS.BCST       constants<>+44(SB), Z5, Z1
-	VSCALEFPS         Z2, Z1, Z1
+	VSCALEFPS.Z       Z2, Z1, K1, Z1
 	VPMOVD2M          Z0, K1
 	VBROADCASTSS      constants<>+44(SB), Z2
 	VBLENDMPS         Z1, Z2, K1, Z3
@@ -995,8 +988,7 @@ done57:
 	ADDQ              AX, BX
 	VMOVUPS.Z         (CX)(BX*4), K1, Z0
 	VORPS.BCST        constants<>+88(SB), Z0, Z1
-	VBROADCASTSS      constants<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z1, K2
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VMINPS            Z1, Z2, Z1
 	VMULPS.BCST       constants<>+8(SB), Z1, Z2
@@ -1013,7 +1005,7 @@ done57:
 	VMULPS            Z1, Z1, Z5
 	VFMADD213PS       Z1, Z5, Z3
 	VADDPS.BCST       constants<>+44(SB), Z3, Z1
-	VSCALEFPS         Z2, Z1, Z1
+	VSCALEFPS.Z       Z2, Z1, K2, Z1
 	VPMOVD2M          Z0, K2
 	VBROADCASTSS      constants<>+44(SB), Z2
 	VBLENDMPS         Z1, Z2, K2, Z4
@@ -1041,8 +1033,7 @@ loop59:
 	JGT               done60
 	VMOVUPS           (CX)(BX*4), Z0
 	VORPS.BCST        constants<>+88(SB), Z0, Z1
-	VBROADCASTSS      constants<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z1, K1
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VMINPS            Z1, Z2, Z1
 	VMULPS.BCST       constants<>+8(SB), Z1, Z2
@@ -1059,7 +1050,7 @@ loop59:
 	VMULPS            Z1, Z1, Z6
 	VFMADD213PS       Z1, Z6, Z5
 	VADDPS.BCST       constants<>+44(SB), Z5, Z1
-	VSCALEFPS         Z2, Z1, Z1
+	VSCALEFPS.Z       Z2, Z1, K1, Z1
 	VADDPS.BCST       constants<>+96(SB), Z1, Z2
 	VDIVPS            Z2, Z1, Z1
 	VMULPS            Z1, Z1, Z2
@@ -1086,8 +1077,7 @@ done60:
 	ADDQ              AX, BX
 	VMOVUPS.Z         (CX)(BX*4), K1, Z0
 	VORPS.BCST        constants<>+88(SB), Z0, Z1
-	VBROADCASTSS      constants<>+0(SB), Z2
-	VMAXPS            Z1, Z2, Z1
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z1, K2
 	VBROADCASTSS      constants<>+4(SB), Z2
 	VMINPS            Z1, Z2, Z1
 	VMULPS.BCST       constants<>+8(SB), Z1, Z2
@@ -1104,7 +1094,7 @@ done60:
 	VMULPS            Z1, Z1, Z5
 	VFMADD213PS       Z1, Z5, Z3
 	VADDPS.BCST       constants<>+44(SB), Z3, Z1
-	VSCALEFPS         Z2, Z1, Z1
+	VSCALEFPS.Z       Z2, Z1, K2, Z1
 	VADDPS.BCST       constants<>+96(SB), Z1, Z2
 	VDIVPS            Z2, Z1, Z1
 	VMULPS            Z1, Z1, Z2
@@ -2151,8 +2141,7 @@ loop132:
 	VMOVAPS           Z3, Z6
 	VFNMADD231PS      Z2, Z2, Z6
 	VMULPS.BCST       constants<>+104(SB), Z3, Z3
-	VBROADCASTSS      constants<>+0(SB), Z7
-	VMAXPS            Z3, Z7, Z3
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z3, K1
 	VBROADCASTSS      constants<>+4(SB), Z7
 	VMINPS            Z3, Z7, Z3
 	VMULPS.BCST       constants<>+8(SB), Z3, Z7
@@ -2169,7 +2158,7 @@ loop132:
 	VMULPS            Z3, Z3, Z9
 	VFMADD213PS       Z3, Z9, Z8
 	VADDPS.BCST       constants<>+44(SB), Z8, Z3
-	VSCALEFPS         Z7, Z3, Z3
+	VSCALEFPS.Z       Z7, Z3, K1, Z3
 	VMULPS.BCST       constants<>+40(SB), Z6, Z6
 	VFMADD231PS       Z6, Z3, Z3
 	VBROADCASTSS      constants<>+44(SB), Z6
@@ -2221,8 +2210,7 @@ done133:
 	VMOVAPS           Z3, Z4
 	VFNMADD231PS      Z2, Z2, Z4
 	VMULPS.BCST       constants<>+104(SB), Z3, Z3
-	VBROADCASTSS      constants<>+0(SB), Z6
-	VMAXPS            Z3, Z6, Z3
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z3, K2
 	VBROADCASTSS      constants<>+4(SB), Z6
 	VMINPS            Z3, Z6, Z3
 	VMULPS.BCST       constants<>+8(SB), Z3, Z6
@@ -2239,7 +2227,7 @@ done133:
 	VMULPS            Z3, Z3, Z8
 	VFMADD213PS       Z3, Z8, Z7
 	VADDPS.BCST       constants<>+44(SB), Z7, Z3
-	VSCALEFPS         Z6, Z3, Z3
+	VSCALEFPS.Z       Z6, Z3, K2, Z3
 	VMULPS.BCST       constants<>+40(SB), Z4, Z4
 	VFMADD231PS       Z4, Z3, Z3
 	VBROADCASTSS      constants<>+44(SB), Z4
@@ -2292,8 +2280,7 @@ loop135:
 	VMOVUPS           (BX)(SI*4), Z0
 	VMOVUPS           (CX)(SI*4), Z1
 	VORPS.BCST        constants<>+88(SB), Z0, Z2
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K1
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -2310,7 +2297,7 @@ loop135:
 	VMULPS            Z2, Z2, Z7
 	VFMADD213PS       Z2, Z7, Z6
 	VADDPS.BCST       constants<>+44(SB), Z6, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K1, Z2
 	VPMOVD2M          Z0, K1
 	VBROADCASTSS      constants<>+44(SB), Z3
 	VBLENDMPS         Z2, Z3, K1, Z4
@@ -2337,8 +2324,7 @@ done136:
 	VMOVUPS.Z         (BX)(SI*4), K1, Z0
 	VMOVUPS.Z         (CX)(SI*4), K1, Z1
 	VORPS.BCST        constants<>+88(SB), Z0, Z2
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K2
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -2355,7 +2341,7 @@ done136:
 	VMULPS            Z2, Z2, Z6
 	VFMADD213PS       Z2, Z6, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K2, Z2
 	VPMOVD2M          Z0, K2
 	VBROADCASTSS      constants<>+44(SB), Z3
 	VBLENDMPS         Z2, Z3, K2, Z5
@@ -2389,8 +2375,7 @@ loop138:
 	VMOVUPS           (BX)(SI*4), Z0
 	VMOVUPS           (CX)(SI*4), Z1
 	VORPS.BCST        constants<>+88(SB), Z0, Z2
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K1
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -2407,7 +2392,7 @@ loop138:
 	VMULPS            Z2, Z2, Z7
 	VFMADD213PS       Z2, Z7, Z6
 	VADDPS.BCST       constants<>+44(SB), Z6, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K1, Z2
 	VPMOVD2M          Z0, K1
 	VBROADCASTSS      constants<>+44(SB), Z0
 	VBLENDMPS         Z2, Z0, K1, Z4
@@ -2430,8 +2415,7 @@ done139:
 	VMOVUPS.Z         (BX)(SI*4), K1, Z0
 	VMOVUPS.Z         (CX)(SI*4), K1, Z1
 	VORPS.BCST        constants<>+88(SB), Z0, Z2
-	VBROADCASTSS      constants<>+0(SB), Z3
-	VMAXPS            Z2, Z3, Z2
+	VCMPPS.BCST       $0x05, constants<>+0(SB), Z2, K2
 	VBROADCASTSS      constants<>+4(SB), Z3
 	VMINPS            Z2, Z3, Z2
 	VMULPS.BCST       constants<>+8(SB), Z2, Z3
@@ -2448,7 +2432,7 @@ done139:
 	VMULPS            Z2, Z2, Z6
 	VFMADD213PS       Z2, Z6, Z4
 	VADDPS.BCST       constants<>+44(SB), Z4, Z2
-	VSCALEFPS         Z3, Z2, Z2
+	VSCALEFPS.Z       Z3, Z2, K2, Z2
 	VPMOVD2M          Z0, K2
 	VBROADCASTSS      constants<>+44(SB), Z0
 	VBLENDMPS         Z2, Z0, K2, Z5
@@ -2627,7 +2611,7 @@ finished150:
 	VZEROUPPER
 	RET
 
-DATA constants<>+0(SB)/4, $0xc2d10000
+DATA constants<>+0(SB)/4, $0xc2ae999a
 DATA constants<>+4(SB)/4, $0x42b20000
 DATA constants<>+8(SB)/4, $0x3fb8aa3b
 DATA constants<>+12(SB)/4, $0x3f317200

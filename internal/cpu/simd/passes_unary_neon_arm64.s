@@ -172,82 +172,90 @@ loop13:
 	ADD R3<<2, R1, R21
 	WORD $0x3dc002a0 // ldr q0, [x21, #0]
 	WORD $0x3dc00261 // ldr q1, [x19, #0]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00661 // ldr q1, [x19, #16]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x6e205821 // mvn v1.16b, v1.16b
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
+	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc40 // fmls v0.4s, v2.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01662 // ldr q2, [x19, #80]
-	WORD $0x3dc01a63 // ldr q3, [x19, #96]
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc01e62 // ldr q2, [x19, #112]
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02263 // ldr q3, [x19, #128]
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02662 // ldr q2, [x19, #144]
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02a63 // ldr q3, [x19, #160]
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
+	WORD $0x4ebfcc40 // fmls v0.4s, v2.4s, v31.4s
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0422 // sshr v2.4s, v1.4s, #1
-	WORD $0x6ea28421 // sub v1.4s, v1.4s, v2.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc02e62 // ldr q2, [x19, #176]
-	WORD $0x4ea28421 // add v1.4s, v1.4s, v2.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	ADD R3<<2, R2, R22
 	WORD $0x3d8002c0 // str q0, [x22, #0]
 	WORD $0x3dc006a0 // ldr q0, [x21, #16]
 	WORD $0x3dc00261 // ldr q1, [x19, #0]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00661 // ldr q1, [x19, #16]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x6e205821 // mvn v1.16b, v1.16b
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
+	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc40 // fmls v0.4s, v2.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01662 // ldr q2, [x19, #80]
-	WORD $0x3dc01a63 // ldr q3, [x19, #96]
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc01e62 // ldr q2, [x19, #112]
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02263 // ldr q3, [x19, #128]
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02662 // ldr q2, [x19, #144]
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02a63 // ldr q3, [x19, #160]
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
+	WORD $0x4ebfcc40 // fmls v0.4s, v2.4s, v31.4s
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0422 // sshr v2.4s, v1.4s, #1
-	WORD $0x6ea28421 // sub v1.4s, v1.4s, v2.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc02e62 // ldr q2, [x19, #176]
-	WORD $0x4ea28421 // add v1.4s, v1.4s, v2.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	WORD $0x3d8006c0 // str q0, [x22, #16]
 	ADD $8, R3
 	JMP loop13
@@ -262,42 +270,46 @@ loop15:
 	ADD R3<<2, R1, R23
 	WORD $0x3dc002e0 // ldr q0, [x23, #0]
 	WORD $0x3dc00261 // ldr q1, [x19, #0]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00661 // ldr q1, [x19, #16]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x6e205821 // mvn v1.16b, v1.16b
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
+	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc40 // fmls v0.4s, v2.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01662 // ldr q2, [x19, #80]
-	WORD $0x3dc01a63 // ldr q3, [x19, #96]
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc01e62 // ldr q2, [x19, #112]
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02263 // ldr q3, [x19, #128]
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02662 // ldr q2, [x19, #144]
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02a63 // ldr q3, [x19, #160]
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
+	WORD $0x4ebfcc40 // fmls v0.4s, v2.4s, v31.4s
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0422 // sshr v2.4s, v1.4s, #1
-	WORD $0x6ea28421 // sub v1.4s, v1.4s, v2.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc02e62 // ldr q2, [x19, #176]
-	WORD $0x4ea28421 // add v1.4s, v1.4s, v2.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	ADD R3<<2, R2, R24
 	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
@@ -313,42 +325,46 @@ loop17:
 	ADD R3<<2, R1, R25
 	WORD $0xbd400320 // ldr s0, [x25, #0]
 	WORD $0x3dc00261 // ldr q1, [x19, #0]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00661 // ldr q1, [x19, #16]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x6e205821 // mvn v1.16b, v1.16b
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
+	WORD $0x4ea0f440 // fmin v0.4s, v2.4s, v0.4s
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc40 // fmls v0.4s, v2.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01662 // ldr q2, [x19, #80]
-	WORD $0x3dc01a63 // ldr q3, [x19, #96]
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc01e62 // ldr q2, [x19, #112]
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02263 // ldr q3, [x19, #128]
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02662 // ldr q2, [x19, #144]
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02a63 // ldr q3, [x19, #160]
-	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
+	WORD $0x4ebfcc40 // fmls v0.4s, v2.4s, v31.4s
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0422 // sshr v2.4s, v1.4s, #1
-	WORD $0x6ea28421 // sub v1.4s, v1.4s, v2.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc02e62 // ldr q2, [x19, #176]
-	WORD $0x4ea28421 // add v1.4s, v1.4s, v2.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
 	ADD R3<<2, R2, R26
 	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
@@ -1169,42 +1185,46 @@ loop55:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00662 // ldr q2, [x19, #16]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01663 // ldr q3, [x19, #80]
-	WORD $0x3dc01a64 // ldr q4, [x19, #96]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
 	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
@@ -1217,42 +1237,46 @@ loop55:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00662 // ldr q2, [x19, #16]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01663 // ldr q3, [x19, #80]
-	WORD $0x3dc01a64 // ldr q4, [x19, #96]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
 	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
@@ -1275,42 +1299,46 @@ loop57:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00662 // ldr q2, [x19, #16]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01663 // ldr q3, [x19, #80]
-	WORD $0x3dc01a64 // ldr q4, [x19, #96]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
 	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
@@ -1334,42 +1362,46 @@ loop59:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00662 // ldr q2, [x19, #16]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01663 // ldr q3, [x19, #80]
-	WORD $0x3dc01a64 // ldr q4, [x19, #96]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
 	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
@@ -1603,42 +1635,46 @@ loop73:
 	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
 	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x3dc00664 // ldr q4, [x19, #16]
-	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x6ea2e484 // fcmgt v4.4s, v4.4s, v2.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x4e22f4a2 // fmax v2.4s, v5.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc45 // fmul v5.4s, v2.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
-	WORD $0x3dc01665 // ldr q5, [x19, #80]
-	WORD $0x3dc01a66 // ldr q6, [x19, #96]
-	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
-	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
+	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
 	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
@@ -1689,42 +1725,46 @@ loop73:
 	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
 	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x3dc00664 // ldr q4, [x19, #16]
-	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x6ea2e484 // fcmgt v4.4s, v4.4s, v2.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x4e22f4a2 // fmax v2.4s, v5.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc45 // fmul v5.4s, v2.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
-	WORD $0x3dc01665 // ldr q5, [x19, #80]
-	WORD $0x3dc01a66 // ldr q6, [x19, #96]
-	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
-	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
+	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
 	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
@@ -1785,42 +1825,46 @@ loop75:
 	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
 	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x3dc00664 // ldr q4, [x19, #16]
-	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x6ea2e484 // fcmgt v4.4s, v4.4s, v2.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x4e22f4a2 // fmax v2.4s, v5.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc45 // fmul v5.4s, v2.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
-	WORD $0x3dc01665 // ldr q5, [x19, #80]
-	WORD $0x3dc01a66 // ldr q6, [x19, #96]
-	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
-	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
+	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
 	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
@@ -1882,42 +1926,46 @@ loop77:
 	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
 	WORD $0x3dc00264 // ldr q4, [x19, #0]
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x3dc00664 // ldr q4, [x19, #16]
-	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x6ea2e484 // fcmgt v4.4s, v4.4s, v2.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x4e22f4a2 // fmax v2.4s, v5.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x6e3fdc45 // fmul v5.4s, v2.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
-	WORD $0x3dc01665 // ldr q5, [x19, #80]
-	WORD $0x3dc01a66 // ldr q6, [x19, #96]
-	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc01e65 // ldr q5, [x19, #112]
-	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc02665 // ldr q5, [x19, #144]
-	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
-	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
+	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
+	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
+	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
+	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e65 // ldr q5, [x19, #176]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
 	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
@@ -1983,42 +2031,46 @@ loop79:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00662 // ldr q2, [x19, #16]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01663 // ldr q3, [x19, #80]
-	WORD $0x3dc01a64 // ldr q4, [x19, #96]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x4ea0a802 // cmlt v2.4s, v0.4s, #0
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
@@ -2032,42 +2084,46 @@ loop79:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00662 // ldr q2, [x19, #16]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01663 // ldr q3, [x19, #80]
-	WORD $0x3dc01a64 // ldr q4, [x19, #96]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x4ea0a802 // cmlt v2.4s, v0.4s, #0
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
@@ -2091,42 +2147,46 @@ loop81:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00662 // ldr q2, [x19, #16]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01663 // ldr q3, [x19, #80]
-	WORD $0x3dc01a64 // ldr q4, [x19, #96]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x4ea0a802 // cmlt v2.4s, v0.4s, #0
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
@@ -2151,42 +2211,46 @@ loop83:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00662 // ldr q2, [x19, #16]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01663 // ldr q3, [x19, #80]
-	WORD $0x3dc01a64 // ldr q4, [x19, #96]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x4ea0a802 // cmlt v2.4s, v0.4s, #0
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
@@ -2222,42 +2286,46 @@ loop85:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00662 // ldr q2, [x19, #16]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01663 // ldr q3, [x19, #80]
-	WORD $0x3dc01a64 // ldr q4, [x19, #96]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x3dc07e7f // ldr q31, [x19, #496]
 	WORD $0x4e3fd422 // fadd v2.4s, v1.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
@@ -2280,42 +2348,46 @@ loop85:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00662 // ldr q2, [x19, #16]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01663 // ldr q3, [x19, #80]
-	WORD $0x3dc01a64 // ldr q4, [x19, #96]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x3dc07e7f // ldr q31, [x19, #496]
 	WORD $0x4e3fd422 // fadd v2.4s, v1.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
@@ -2348,42 +2420,46 @@ loop87:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00662 // ldr q2, [x19, #16]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01663 // ldr q3, [x19, #80]
-	WORD $0x3dc01a64 // ldr q4, [x19, #96]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x3dc07e7f // ldr q31, [x19, #496]
 	WORD $0x4e3fd422 // fadd v2.4s, v1.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
@@ -2417,42 +2493,46 @@ loop89:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00662 // ldr q2, [x19, #16]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
+	WORD $0x6e205842 // mvn v2.16b, v2.16b
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01663 // ldr q3, [x19, #80]
-	WORD $0x3dc01a64 // ldr q4, [x19, #96]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e63 // ldr q3, [x19, #112]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02264 // ldr q4, [x19, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02663 // ldr q3, [x19, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a64 // ldr q4, [x19, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e63 // ldr q3, [x19, #176]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
 	WORD $0x3dc07e7f // ldr q31, [x19, #496]
 	WORD $0x4e3fd422 // fadd v2.4s, v1.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
@@ -3976,42 +4056,46 @@ loop175:
 	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x6ea3e4a5 // fcmgt v5.4s, v5.4s, v3.4s
+	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
+	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x6e3fdc66 // fmul v6.4s, v3.4s, v31.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x3dc01666 // ldr q6, [x19, #80]
-	WORD $0x3dc01a67 // ldr q7, [x19, #96]
-	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc01e66 // ldr q6, [x19, #112]
-	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02267 // ldr q7, [x19, #128]
-	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc02666 // ldr q6, [x19, #144]
-	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02a67 // ldr q7, [x19, #160]
-	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
-	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
+	WORD $0x3dc01667 // ldr q7, [x19, #80]
+	WORD $0x3dc01a68 // ldr q8, [x19, #96]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x3dc01e67 // ldr q7, [x19, #112]
+	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
+	WORD $0x3dc02268 // ldr q8, [x19, #128]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
+	WORD $0x3dc02a68 // ldr q8, [x19, #160]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
+	WORD $0x4e27cd03 // fmla v3.4s, v8.4s, v7.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
-	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4f3f04c7 // sshr v7.4s, v6.4s, #1
+	WORD $0x6ea784c6 // sub v6.4s, v6.4s, v7.4s
+	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
+	WORD $0x3dc02e68 // ldr q8, [x19, #176]
+	WORD $0x4ea884e7 // add v7.4s, v7.4s, v8.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x3dc02e67 // ldr q7, [x19, #176]
 	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
 	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e66 // ldr q6, [x19, #176]
-	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
 	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
 	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
@@ -4068,42 +4152,46 @@ loop175:
 	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x6ea3e4a5 // fcmgt v5.4s, v5.4s, v3.4s
+	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
+	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x6e3fdc66 // fmul v6.4s, v3.4s, v31.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x3dc01666 // ldr q6, [x19, #80]
-	WORD $0x3dc01a67 // ldr q7, [x19, #96]
-	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc01e66 // ldr q6, [x19, #112]
-	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02267 // ldr q7, [x19, #128]
-	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc02666 // ldr q6, [x19, #144]
-	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02a67 // ldr q7, [x19, #160]
-	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
-	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
+	WORD $0x3dc01667 // ldr q7, [x19, #80]
+	WORD $0x3dc01a68 // ldr q8, [x19, #96]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x3dc01e67 // ldr q7, [x19, #112]
+	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
+	WORD $0x3dc02268 // ldr q8, [x19, #128]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
+	WORD $0x3dc02a68 // ldr q8, [x19, #160]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
+	WORD $0x4e27cd03 // fmla v3.4s, v8.4s, v7.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
-	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4f3f04c7 // sshr v7.4s, v6.4s, #1
+	WORD $0x6ea784c6 // sub v6.4s, v6.4s, v7.4s
+	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
+	WORD $0x3dc02e68 // ldr q8, [x19, #176]
+	WORD $0x4ea884e7 // add v7.4s, v7.4s, v8.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x3dc02e67 // ldr q7, [x19, #176]
 	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
 	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e66 // ldr q6, [x19, #176]
-	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
 	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
 	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
@@ -4171,42 +4259,46 @@ loop177:
 	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x6ea3e4a5 // fcmgt v5.4s, v5.4s, v3.4s
+	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
+	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x6e3fdc66 // fmul v6.4s, v3.4s, v31.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x3dc01666 // ldr q6, [x19, #80]
-	WORD $0x3dc01a67 // ldr q7, [x19, #96]
-	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc01e66 // ldr q6, [x19, #112]
-	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02267 // ldr q7, [x19, #128]
-	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc02666 // ldr q6, [x19, #144]
-	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02a67 // ldr q7, [x19, #160]
-	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
-	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
+	WORD $0x3dc01667 // ldr q7, [x19, #80]
+	WORD $0x3dc01a68 // ldr q8, [x19, #96]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x3dc01e67 // ldr q7, [x19, #112]
+	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
+	WORD $0x3dc02268 // ldr q8, [x19, #128]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
+	WORD $0x3dc02a68 // ldr q8, [x19, #160]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
+	WORD $0x4e27cd03 // fmla v3.4s, v8.4s, v7.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
-	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4f3f04c7 // sshr v7.4s, v6.4s, #1
+	WORD $0x6ea784c6 // sub v6.4s, v6.4s, v7.4s
+	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
+	WORD $0x3dc02e68 // ldr q8, [x19, #176]
+	WORD $0x4ea884e7 // add v7.4s, v7.4s, v8.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x3dc02e67 // ldr q7, [x19, #176]
 	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
 	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e66 // ldr q6, [x19, #176]
-	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
 	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
 	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
@@ -4275,42 +4367,46 @@ loop179:
 	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x3dc00265 // ldr q5, [x19, #0]
-	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
-	WORD $0x3dc00665 // ldr q5, [x19, #16]
-	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x6ea3e4a5 // fcmgt v5.4s, v5.4s, v3.4s
+	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
+	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x6e3fdc66 // fmul v6.4s, v3.4s, v31.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x3dc01666 // ldr q6, [x19, #80]
-	WORD $0x3dc01a67 // ldr q7, [x19, #96]
-	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc01e66 // ldr q6, [x19, #112]
-	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02267 // ldr q7, [x19, #128]
-	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc02666 // ldr q6, [x19, #144]
-	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02a67 // ldr q7, [x19, #160]
-	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
-	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
+	WORD $0x3dc01667 // ldr q7, [x19, #80]
+	WORD $0x3dc01a68 // ldr q8, [x19, #96]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x3dc01e67 // ldr q7, [x19, #112]
+	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
+	WORD $0x3dc02268 // ldr q8, [x19, #128]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
+	WORD $0x3dc02a68 // ldr q8, [x19, #160]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
+	WORD $0x4e27cd03 // fmla v3.4s, v8.4s, v7.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
-	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4f3f04c7 // sshr v7.4s, v6.4s, #1
+	WORD $0x6ea784c6 // sub v6.4s, v6.4s, v7.4s
+	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
+	WORD $0x3dc02e68 // ldr q8, [x19, #176]
+	WORD $0x4ea884e7 // add v7.4s, v7.4s, v8.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x3dc02e67 // ldr q7, [x19, #176]
 	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
 	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e66 // ldr q6, [x19, #176]
-	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
 	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
 	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
@@ -4384,42 +4480,46 @@ loop181:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
@@ -4439,42 +4539,46 @@ loop181:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
@@ -4505,42 +4609,46 @@ loop183:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
@@ -4572,42 +4680,46 @@ loop185:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
 	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
@@ -4651,42 +4763,46 @@ loop187:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
@@ -4701,42 +4817,46 @@ loop187:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
@@ -4762,42 +4882,46 @@ loop189:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
@@ -4824,42 +4948,46 @@ loop191:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
 	WORD $0x3dc00263 // ldr q3, [x19, #0]
-	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00663 // ldr q3, [x19, #16]
-	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x6ea2e463 // fcmgt v3.4s, v3.4s, v2.4s
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x3dc00e7f // ldr q31, [x19, #48]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0127f // ldr q31, [x19, #64]
-	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01664 // ldr q4, [x19, #80]
-	WORD $0x3dc01a65 // ldr q5, [x19, #96]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e64 // ldr q4, [x19, #112]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02265 // ldr q5, [x19, #128]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02664 // ldr q4, [x19, #144]
-	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a65 // ldr q5, [x19, #160]
-	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
-	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
 	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e64 // ldr q4, [x19, #176]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
 	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
@@ -5157,10 +5285,10 @@ loop203:
 done204:
 	RET
 
-DATA constants<>+0(SB)/4, $0xc2d10000
-DATA constants<>+4(SB)/4, $0xc2d10000
-DATA constants<>+8(SB)/4, $0xc2d10000
-DATA constants<>+12(SB)/4, $0xc2d10000
+DATA constants<>+0(SB)/4, $0xc2ae999a
+DATA constants<>+4(SB)/4, $0xc2ae999a
+DATA constants<>+8(SB)/4, $0xc2ae999a
+DATA constants<>+12(SB)/4, $0xc2ae999a
 DATA constants<>+16(SB)/4, $0x42b20000
 DATA constants<>+20(SB)/4, $0x42b20000
 DATA constants<>+24(SB)/4, $0x42b20000

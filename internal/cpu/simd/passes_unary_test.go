@@ -34,6 +34,23 @@ func ulps(got float32, want float64) float64 {
 
 func phi(x float64) float64 { return 0.5 * math.Erfc(-x/math.Sqrt2) }
 
+func gelu(x float64) float64 {
+	if x < -20 {
+		return 0
+	}
+	return x * phi(x)
+}
+
+func geluSlope(x float64) float64 {
+	if math.IsInf(x, 0) {
+		return phi(x)
+	}
+	return phi(x) + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
+}
+
+// flushed is the largest exponential that is 0 instead.
+const flushed = 1.22e-38
+
 // transcendental are the functions that are approximated, with the largest error that is promised.
 var transcendental = []struct {
 	name  string
@@ -41,20 +58,15 @@ var transcendental = []struct {
 	f     func(x float64) float64
 	bound float64 // in units in the last place
 
-	denormal float64 // or this absolute error, where a factor is a denormal number
+	denormal float64 // or this absolute error, where an exponential is near the denormal numbers, and so 0
 }{
-	{"exp", kernel.Exp, math.Exp, 2, 0},
+	{"exp", kernel.Exp, math.Exp, 2, flushed},
 	{"log", kernel.Log, math.Log, 2, 0},
 	{"tanh", kernel.Tanh, math.Tanh, 3, 0},
-	{"sigmoid", kernel.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, 3, 0},
-	{"softplus", kernel.Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 4, 0},
-	{"silu", kernel.SiLU, func(x float64) float64 { return x / (1 + math.Exp(-x)) }, 4, 1e-42},
-	{"gelu", kernel.GELU, func(x float64) float64 {
-		if x < -20 {
-			return 0
-		}
-		return x * phi(x)
-	}, 7, 1e-42},
+	{"sigmoid", kernel.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, 3, flushed},
+	{"softplus", kernel.Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 4, flushed},
+	{"silu", kernel.SiLU, func(x float64) float64 { return x / (1 + math.Exp(-x)) }, 4, 1.1e-36},
+	{"gelu", kernel.GELU, gelu, 7, flushed},
 }
 
 // sweep is every 2,039th float32 of all, denormal and not finite ones among them, and a dense grid where the

@@ -25,6 +25,7 @@ var groups = []struct {
 	write func(g *gen)
 }{
 	{"unary", unary},
+	{"gated", gated},
 	{"binary", binary},
 	{"reductions", reductions},
 	{"columns", columns},

@@ -186,6 +186,8 @@ func (g *gen) compareNEON(predicate uint64, a, b vec) mask {
 		return g.own("FCMGT", a, b)
 	case atLeast:
 		return g.own("FCMGE", a, b)
+	case notLess:
+		return not(g.own("FCMGT", b, a))
 	case notAtLeast:
 		return not(g.own("FCMGE", a, b))
 	case unordered:

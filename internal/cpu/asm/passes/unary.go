@@ -22,7 +22,7 @@ func unary(g *gen) {
 	function("LeakyReLU", 4, func(a param, x vec) vec { return g.leaky(x, a) })
 	function("GELU", 1, func(_ param, x vec) vec {
 		cumulative, _ := g.gaussian(x)
-		return g.mul(cumulative, g.max(g.reg(k(-15)), x)) // Φ is 0 there; −∞·0 would be NaN
+		return g.geluOf(x, cumulative)
 	})
 	function("SiLU", 1, func(_ param, x vec) vec { return g.mul(g.sigmoid(x), x) })
 	function("Softplus", 1, func(_ param, x vec) vec { return g.softplus(x) })
@@ -66,11 +66,9 @@ func unary(g *gen) {
 	gradient("Sigmoid", 4, func(_ param, y vec) src { return g.sigmoidSlope(y) })
 	gradient("ReLU", 4, func(_ param, y vec) src { return slope(g.compare(greater, y, k(0)), k(0)) })
 	gradient("LeakyReLU", 4, func(a param, y vec) src { return slope(g.compare(greater, y, k(0)), a) })
-	gradient("GELU", 1, func(_ param, x vec) src { // Φ(x) + x·φ(x)
+	gradient("GELU", 1, func(_ param, x vec) src {
 		cumulative, bell := g.gaussian(x)
-		x = g.min(g.reg(k(15)), g.max(g.reg(k(-15)), x)) // the bell is 0 there; ∞·0 would be NaN
-		g.fma(cumulative, g.mul(bell, k(0.3989422804014327)), x)
-		return cumulative
+		return g.geluSlope(x, cumulative, bell)
 	})
 	gradient("SiLU", 1, func(_ param, x vec) src { return g.siluSlope(x) })
 	gradient("Softplus", 1, func(_ param, x vec) src { return g.sigmoid(x) })
@@ -106,6 +104,18 @@ func (g *gen) tanhSlope(y vec) vec {
 
 // sigmoidSlope is y(1 − y), the derivative of y = sigmoid x.
 func (g *gen) sigmoidSlope(y vec) vec { return g.mul(y, g.sub(g.reg(k(1)), y)) }
+
+// geluOf is x·Φ(x).
+func (g *gen) geluOf(x, cumulative vec) vec {
+	return g.mul(cumulative, g.max(g.reg(k(-15)), x)) // Φ is 0 there; −∞·0 would be NaN
+}
+
+// geluSlope is Φ(x) + x·φ(x), the derivative of x·Φ(x). It takes the register of Φ(x).
+func (g *gen) geluSlope(x, cumulative, bell vec) vec {
+	x = g.min(g.reg(k(15)), g.max(g.reg(k(-15)), x)) // the bell is 0 there; ∞·0 would be NaN
+	g.fma(cumulative, g.mul(bell, k(0.3989422804014327)), x)
+	return cumulative
+}
 
 // siluSlope is s·(1 + x·(1−s)), the derivative of x·s for s = sigmoid x.
 func (g *gen) siluSlope(x vec) vec {
