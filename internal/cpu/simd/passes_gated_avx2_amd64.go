@@ -2,7 +2,7 @@
 
 package simd
 
-// gatedGELUAVX2 sets y = a·gelu(b).
+// gatedGELUAVX2 sets y = a·gelu(b); a and b are the halves of a row.
 //
 //go:noescape
 func gatedGELUAVX2(a []float32, b []float32, y []float32)

@@ -3,20 +3,26 @@
 #include "textflag.h"
 
 // func gatedGELUAVX2(a []float32, b []float32, y []float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·gatedGELUAVX2(SB), NOSPLIT, $0-72
 	MOVQ y_len+56(FP), AX
 	MOVQ a_base+0(FP), CX
 	MOVQ b_base+24(FP), DX
 	MOVQ y_base+48(FP), BX
-	XORQ SI, SI
-	MOVQ AX, DI
-	SUBQ $+8, DI
+	LEAQ (CX)(AX*8), SI
+	LEAQ (DX)(AX*8), DI
+	LEAQ (BX)(AX*4), R8
+	XORQ R9, R9
+	MOVQ AX, R10
+	SUBQ $+8, R10
 
 loop1:
-	CMPQ         SI, DI
+	CMPQ         R9, R10
 	JGT          done2
-	VMOVUPS      (DX)(SI*4), Y0
+	PREFETCHT0   (SI)(R9*4)
+	PREFETCHT0   (DI)(R9*4)
+	PREFETCHT0   (R8)(R9*4)
+	VMOVUPS      (DX)(R9*4), Y0
 	VBROADCASTSS constants<>+0(SB), Y1
 	VANDPS       constants<>+32(SB), Y0, Y2
 	VMINPS       Y2, Y1, Y1
@@ -79,18 +85,18 @@ loop1:
 	VBROADCASTSS constants<>+864(SB), Y2
 	VMAXPS       Y0, Y2, Y0
 	VMULPS       Y0, Y1, Y0
-	VMULPS       (CX)(SI*4), Y0, Y0
-	VMOVUPS      Y0, (BX)(SI*4)
-	ADDQ         $+8, SI
+	VMULPS       (CX)(R9*4), Y0, Y0
+	VMOVUPS      Y0, (BX)(R9*4)
+	ADDQ         $+8, R9
 	JMP          loop1
 
 done2:
-	SUBQ         AX, SI
+	SUBQ         AX, R9
 	JEQ          finished3
-	LEAQ         tails<>+32(SB), DI
-	VMOVUPS      (DI)(SI*4), Y0
-	ADDQ         AX, SI
-	VMASKMOVPS   (DX)(SI*4), Y0, Y1
+	LEAQ         tails<>+32(SB), SI
+	VMOVUPS      (SI)(R9*4), Y0
+	ADDQ         AX, R9
+	VMASKMOVPS   (DX)(R9*4), Y0, Y1
 	VBROADCASTSS constants<>+0(SB), Y2
 	VANDPS       constants<>+32(SB), Y1, Y3
 	VMINPS       Y3, Y2, Y2
@@ -153,16 +159,16 @@ done2:
 	VBROADCASTSS constants<>+864(SB), Y3
 	VMAXPS       Y1, Y3, Y1
 	VMULPS       Y1, Y2, Y1
-	VMASKMOVPS   (CX)(SI*4), Y0, Y2
+	VMASKMOVPS   (CX)(R9*4), Y0, Y2
 	VMULPS       Y2, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (BX)(SI*4)
+	VMASKMOVPS   Y1, Y0, (BX)(R9*4)
 
 finished3:
 	VZEROUPPER
 	RET
 
 // func gatedGELUGradAVX2(a []float32, b []float32, gy []float32, ga []float32, gb []float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·gatedGELUGradAVX2(SB), NOSPLIT, $0-120
 	MOVQ gy_len+56(FP), AX
 	MOVQ a_base+0(FP), CX
@@ -170,15 +176,25 @@ TEXT ·gatedGELUGradAVX2(SB), NOSPLIT, $0-120
 	MOVQ gy_base+48(FP), BX
 	MOVQ ga_base+72(FP), SI
 	MOVQ gb_base+96(FP), DI
-	XORQ R8, R8
-	MOVQ AX, R9
-	SUBQ $+8, R9
+	LEAQ (CX)(AX*8), R8
+	LEAQ (DX)(AX*8), R9
+	LEAQ (SI)(AX*8), R10
+	LEAQ (DI)(AX*8), R11
+	LEAQ (BX)(AX*4), R12
+	XORQ R13, R13
+	MOVQ AX, R14
+	SUBQ $+8, R14
 
 loop4:
-	CMPQ         R8, R9
+	CMPQ         R13, R14
 	JGT          done5
-	VMOVUPS      (DX)(R8*4), Y0
-	VMOVUPS      (BX)(R8*4), Y1
+	PREFETCHT0   (R8)(R13*4)
+	PREFETCHT0   (R9)(R13*4)
+	PREFETCHT0   (R10)(R13*4)
+	PREFETCHT0   (R11)(R13*4)
+	PREFETCHT0   (R12)(R13*4)
+	VMOVUPS      (DX)(R13*4), Y0
+	VMOVUPS      (BX)(R13*4), Y1
 	VBROADCASTSS constants<>+0(SB), Y2
 	VANDPS       constants<>+32(SB), Y0, Y3
 	VMINPS       Y3, Y2, Y2
@@ -242,27 +258,27 @@ loop4:
 	VMAXPS       Y0, Y4, Y4
 	VMULPS       Y4, Y2, Y4
 	VMULPS       Y1, Y4, Y4
-	VMOVUPS      Y4, (SI)(R8*4)
+	VMOVUPS      Y4, (SI)(R13*4)
 	VBROADCASTSS constants<>+896(SB), Y4
 	VBROADCASTSS constants<>+864(SB), Y5
 	VMAXPS       Y0, Y5, Y0
 	VMINPS       Y0, Y4, Y0
 	VMULPS       constants<>+928(SB), Y3, Y3
 	VFMADD231PS  Y0, Y3, Y2
-	VMULPS       (CX)(R8*4), Y1, Y0
+	VMULPS       (CX)(R13*4), Y1, Y0
 	VMULPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (DI)(R8*4)
-	ADDQ         $+8, R8
+	VMOVUPS      Y0, (DI)(R13*4)
+	ADDQ         $+8, R13
 	JMP          loop4
 
 done5:
-	SUBQ         AX, R8
+	SUBQ         AX, R13
 	JEQ          finished6
-	LEAQ         tails<>+32(SB), R9
-	VMOVUPS      (R9)(R8*4), Y0
-	ADDQ         AX, R8
-	VMASKMOVPS   (DX)(R8*4), Y0, Y1
-	VMASKMOVPS   (BX)(R8*4), Y0, Y2
+	LEAQ         tails<>+32(SB), R8
+	VMOVUPS      (R8)(R13*4), Y0
+	ADDQ         AX, R13
+	VMASKMOVPS   (DX)(R13*4), Y0, Y1
+	VMASKMOVPS   (BX)(R13*4), Y0, Y2
 	VBROADCASTSS constants<>+0(SB), Y3
 	VANDPS       constants<>+32(SB), Y1, Y4
 	VMINPS       Y4, Y3, Y3
@@ -326,17 +342,17 @@ done5:
 	VMAXPS       Y1, Y5, Y5
 	VMULPS       Y5, Y3, Y5
 	VMULPS       Y2, Y5, Y5
-	VMASKMOVPS   Y5, Y0, (SI)(R8*4)
+	VMASKMOVPS   Y5, Y0, (SI)(R13*4)
 	VBROADCASTSS constants<>+896(SB), Y5
 	VBROADCASTSS constants<>+864(SB), Y6
 	VMAXPS       Y1, Y6, Y1
 	VMINPS       Y1, Y5, Y1
 	VMULPS       constants<>+928(SB), Y4, Y4
 	VFMADD231PS  Y1, Y4, Y3
-	VMASKMOVPS   (CX)(R8*4), Y0, Y1
+	VMASKMOVPS   (CX)(R13*4), Y0, Y1
 	VMULPS       Y1, Y2, Y1
 	VMULPS       Y3, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (DI)(R8*4)
+	VMASKMOVPS   Y1, Y0, (DI)(R13*4)
 
 finished6:
 	VZEROUPPER

@@ -3,20 +3,26 @@
 #include "textflag.h"
 
 // func gatedGELUAVX512(a []float32, b []float32, y []float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·gatedGELUAVX512(SB), NOSPLIT, $0-72
 	MOVQ y_len+56(FP), AX
 	MOVQ a_base+0(FP), CX
 	MOVQ b_base+24(FP), DX
 	MOVQ y_base+48(FP), BX
-	XORQ SI, SI
-	MOVQ AX, DI
-	SUBQ $+16, DI
+	LEAQ (CX)(AX*8), SI
+	LEAQ (DX)(AX*8), DI
+	LEAQ (BX)(AX*4), R8
+	XORQ R9, R9
+	MOVQ AX, R10
+	SUBQ $+16, R10
 
 loop1:
-	CMPQ              SI, DI
+	CMPQ              R9, R10
 	JGT               done2
-	VMOVUPS           (DX)(SI*4), Z0
+	PREFETCHT0        (SI)(R9*4)
+	PREFETCHT0        (DI)(R9*4)
+	PREFETCHT0        (R8)(R9*4)
+	VMOVUPS           (DX)(R9*4), Z0
 	VBROADCASTSS      constants<>+0(SB), Z1
 	VANDPS.BCST       constants<>+4(SB), Z0, Z2
 	VMINPS            Z2, Z1, Z1
@@ -67,21 +73,21 @@ loop1:
 	VBROADCASTSS      constants<>+108(SB), Z1
 	VMAXPS            Z0, Z1, Z0
 	VMULPS            Z0, Z3, Z0
-	VMULPS            (CX)(SI*4), Z0, Z0
-	VMOVUPS           Z0, (BX)(SI*4)
-	ADDQ              $+16, SI
+	VMULPS            (CX)(R9*4), Z0, Z0
+	VMOVUPS           Z0, (BX)(R9*4)
+	ADDQ              $+16, R9
 	JMP               loop1
 
 done2:
-	SUBQ              AX, SI
+	SUBQ              AX, R9
 	JEQ               finished3
-	MOVQ              SI, DI
-	NEGQ              DI
-	MOVQ              $-1, R8
-	BZHIQ             DI, R8, R8
-	KMOVW             R8, K1
-	ADDQ              AX, SI
-	VMOVUPS.Z         (DX)(SI*4), K1, Z0
+	MOVQ              R9, SI
+	NEGQ              SI
+	MOVQ              $-1, DI
+	BZHIQ             SI, DI, DI
+	KMOVW             DI, K1
+	ADDQ              AX, R9
+	VMOVUPS.Z         (DX)(R9*4), K1, Z0
 	VBROADCASTSS      constants<>+0(SB), Z1
 	VANDPS.BCST       constants<>+4(SB), Z0, Z2
 	VMINPS            Z2, Z1, Z1
@@ -132,16 +138,16 @@ done2:
 	VBROADCASTSS      constants<>+108(SB), Z1
 	VMAXPS            Z0, Z1, Z0
 	VMULPS            Z0, Z4, Z0
-	VMOVUPS.Z         (CX)(SI*4), K1, Z1
+	VMOVUPS.Z         (CX)(R9*4), K1, Z1
 	VMULPS            Z1, Z0, Z0
-	VMOVUPS           Z0, K1, (BX)(SI*4)
+	VMOVUPS           Z0, K1, (BX)(R9*4)
 
 finished3:
 	VZEROUPPER
 	RET
 
 // func gatedGELUGradAVX512(a []float32, b []float32, gy []float32, ga []float32, gb []float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·gatedGELUGradAVX512(SB), NOSPLIT, $0-120
 	MOVQ gy_len+56(FP), AX
 	MOVQ a_base+0(FP), CX
@@ -149,15 +155,25 @@ TEXT ·gatedGELUGradAVX512(SB), NOSPLIT, $0-120
 	MOVQ gy_base+48(FP), BX
 	MOVQ ga_base+72(FP), SI
 	MOVQ gb_base+96(FP), DI
-	XORQ R8, R8
-	MOVQ AX, R9
-	SUBQ $+16, R9
+	LEAQ (CX)(AX*8), R8
+	LEAQ (DX)(AX*8), R9
+	LEAQ (SI)(AX*8), R10
+	LEAQ (DI)(AX*8), R11
+	LEAQ (BX)(AX*4), R12
+	XORQ R13, R13
+	MOVQ AX, R14
+	SUBQ $+16, R14
 
 loop4:
-	CMPQ              R8, R9
+	CMPQ              R13, R14
 	JGT               done5
-	VMOVUPS           (DX)(R8*4), Z0
-	VMOVUPS           (BX)(R8*4), Z1
+	PREFETCHT0        (R8)(R13*4)
+	PREFETCHT0        (R9)(R13*4)
+	PREFETCHT0        (R10)(R13*4)
+	PREFETCHT0        (R11)(R13*4)
+	PREFETCHT0        (R12)(R13*4)
+	VMOVUPS           (DX)(R13*4), Z0
+	VMOVUPS           (BX)(R13*4), Z1
 	VBROADCASTSS      constants<>+0(SB), Z2
 	VANDPS.BCST       constants<>+4(SB), Z0, Z3
 	VMINPS            Z3, Z2, Z2
@@ -209,30 +225,30 @@ loop4:
 	VMAXPS            Z0, Z2, Z2
 	VMULPS            Z2, Z4, Z2
 	VMULPS            Z1, Z2, Z2
-	VMOVUPS           Z2, (SI)(R8*4)
+	VMOVUPS           Z2, (SI)(R13*4)
 	VBROADCASTSS      constants<>+112(SB), Z2
 	VBROADCASTSS      constants<>+108(SB), Z6
 	VMAXPS            Z0, Z6, Z0
 	VMINPS            Z0, Z2, Z0
 	VMULPS.BCST       constants<>+116(SB), Z3, Z2
 	VFMADD231PS       Z0, Z2, Z4
-	VMULPS            (CX)(R8*4), Z1, Z0
+	VMULPS            (CX)(R13*4), Z1, Z0
 	VMULPS            Z4, Z0, Z0
-	VMOVUPS           Z0, (DI)(R8*4)
-	ADDQ              $+16, R8
+	VMOVUPS           Z0, (DI)(R13*4)
+	ADDQ              $+16, R13
 	JMP               loop4
 
 done5:
-	SUBQ              AX, R8
+	SUBQ              AX, R13
 	JEQ               finished6
-	MOVQ              R8, R9
-	NEGQ              R9
-	MOVQ              $-1, R10
-	BZHIQ             R9, R10, R10
-	KMOVW             R10, K1
-	ADDQ              AX, R8
-	VMOVUPS.Z         (DX)(R8*4), K1, Z0
-	VMOVUPS.Z         (BX)(R8*4), K1, Z1
+	MOVQ              R13, R8
+	NEGQ              R8
+	MOVQ              $-1, R9
+	BZHIQ             R8, R9, R9
+	KMOVW             R9, K1
+	ADDQ              AX, R13
+	VMOVUPS.Z         (DX)(R13*4), K1, Z0
+	VMOVUPS.Z         (BX)(R13*4), K1, Z1
 	VBROADCASTSS      constants<>+0(SB), Z2
 	VANDPS.BCST       constants<>+4(SB), Z0, Z3
 	VMINPS            Z3, Z2, Z2
@@ -284,17 +300,17 @@ done5:
 	VMAXPS            Z0, Z2, Z2
 	VMULPS            Z2, Z5, Z2
 	VMULPS            Z1, Z2, Z2
-	VMOVUPS           Z2, K1, (SI)(R8*4)
+	VMOVUPS           Z2, K1, (SI)(R13*4)
 	VBROADCASTSS      constants<>+112(SB), Z2
 	VBROADCASTSS      constants<>+108(SB), Z4
 	VMAXPS            Z0, Z4, Z0
 	VMINPS            Z0, Z2, Z0
 	VMULPS.BCST       constants<>+116(SB), Z3, Z2
 	VFMADD231PS       Z0, Z2, Z5
-	VMOVUPS.Z         (CX)(R8*4), K1, Z0
+	VMOVUPS.Z         (CX)(R13*4), K1, Z0
 	VMULPS            Z0, Z1, Z0
 	VMULPS            Z5, Z0, Z0
-	VMOVUPS           Z0, K1, (DI)(R8*4)
+	VMOVUPS           Z0, K1, (DI)(R13*4)
 
 finished6:
 	VZEROUPPER

@@ -2,7 +2,7 @@
 
 package simd
 
-// gatedGELUNEON sets y = a·gelu(b).
+// gatedGELUNEON sets y = a·gelu(b); a and b are the halves of a row.
 //
 //go:noescape
 func gatedGELUNEON(a []float32, b []float32, y []float32)

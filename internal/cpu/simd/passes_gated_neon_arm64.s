@@ -9,209 +9,23 @@ TEXT ·gatedGELUNEON(SB), NOSPLIT, $0-72
 	MOVD a_base+0(FP), R1
 	MOVD b_base+24(FP), R2
 	MOVD y_base+48(FP), R3
-	MOVD ZR, R6
-	MOVD R0, R7
-	SUBS $8, R7
+	ADD R0<<3, R1, R6
+	ADD R0<<3, R2, R7
+	ADD R0<<2, R3, R8
+	MOVD ZR, R9
+	MOVD R0, R10
+	SUBS $8, R10
 
 loop1:
-	CMP R7, R6
+	CMP R10, R9
 	BGT done2
-	ADD R6<<2, R2, R21
-	WORD $0x3dc002a0 // ldr q0, [x21, #0]
-	WORD $0x3dc00261 // ldr q1, [x19, #0]
-	WORD $0x3dc0067f // ldr q31, [x19, #16]
-	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
-	WORD $0x4ea21c43 // mov v3.16b, v2.16b
-	WORD $0x4ea1cc23 // fmls v3.4s, v1.4s, v1.4s
-	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x6ea2e484 // fcmgt v4.4s, v4.4s, v2.4s
-	WORD $0x6e205884 // mvn v4.16b, v4.16b
-	WORD $0x3dc01265 // ldr q5, [x19, #64]
-	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
-	WORD $0x3dc00e65 // ldr q5, [x19, #48]
-	WORD $0x4e22f4a2 // fmax v2.4s, v5.4s, v2.4s
-	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc45 // fmul v5.4s, v2.4s, v31.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
-	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x3dc02667 // ldr q7, [x19, #144]
-	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
-	WORD $0x3dc02e67 // ldr q7, [x19, #176]
-	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
-	WORD $0x3dc03266 // ldr q6, [x19, #192]
-	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
-	WORD $0x3dc03667 // ldr q7, [x19, #208]
-	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
-	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
-	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
-	WORD $0x3dc03a7f // ldr q31, [x19, #224]
-	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
-	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
-	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
-	WORD $0x3dc03a67 // ldr q7, [x19, #224]
-	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
-	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc03a66 // ldr q6, [x19, #224]
-	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
-	WORD $0x3dc0367f // ldr q31, [x19, #208]
-	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
-	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
-	WORD $0x3dc03a63 // ldr q3, [x19, #224]
-	WORD $0x3dc03e7f // ldr q31, [x19, #240]
-	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
-	WORD $0x3dc03a61 // ldr q1, [x19, #224]
-	WORD $0x6e23fc23 // fdiv v3.4s, v1.4s, v3.4s
-	WORD $0x3dc0427f // ldr q31, [x19, #256]
-	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
-	WORD $0x3dc04665 // ldr q5, [x19, #272]
-	WORD $0x3dc04a66 // ldr q6, [x19, #288]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc04e65 // ldr q5, [x19, #304]
-	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc05266 // ldr q6, [x19, #320]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc05665 // ldr q5, [x19, #336]
-	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc05a66 // ldr q6, [x19, #352]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc05e65 // ldr q5, [x19, #368]
-	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc06266 // ldr q6, [x19, #384]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc06665 // ldr q5, [x19, #400]
-	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc06a66 // ldr q6, [x19, #416]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
-	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
-	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6ea31c41 // bit v1.16b, v2.16b, v3.16b
-	WORD $0x3dc06e62 // ldr q2, [x19, #432]
-	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	ADD R6<<2, R3, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006a0 // ldr q0, [x21, #16]
-	WORD $0x3dc00261 // ldr q1, [x19, #0]
-	WORD $0x3dc0067f // ldr q31, [x19, #16]
-	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
-	WORD $0x4ea21c43 // mov v3.16b, v2.16b
-	WORD $0x4ea1cc23 // fmls v3.4s, v1.4s, v1.4s
-	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00e64 // ldr q4, [x19, #48]
-	WORD $0x6ea2e484 // fcmgt v4.4s, v4.4s, v2.4s
-	WORD $0x6e205884 // mvn v4.16b, v4.16b
-	WORD $0x3dc01265 // ldr q5, [x19, #64]
-	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
-	WORD $0x3dc00e65 // ldr q5, [x19, #48]
-	WORD $0x4e22f4a2 // fmax v2.4s, v5.4s, v2.4s
-	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc45 // fmul v5.4s, v2.4s, v31.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
-	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
-	WORD $0x3dc02266 // ldr q6, [x19, #128]
-	WORD $0x3dc02667 // ldr q7, [x19, #144]
-	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
-	WORD $0x3dc02a66 // ldr q6, [x19, #160]
-	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
-	WORD $0x3dc02e67 // ldr q7, [x19, #176]
-	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
-	WORD $0x3dc03266 // ldr q6, [x19, #192]
-	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
-	WORD $0x3dc03667 // ldr q7, [x19, #208]
-	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
-	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
-	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
-	WORD $0x3dc03a7f // ldr q31, [x19, #224]
-	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
-	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
-	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
-	WORD $0x3dc03a67 // ldr q7, [x19, #224]
-	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
-	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc03a66 // ldr q6, [x19, #224]
-	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
-	WORD $0x3dc0367f // ldr q31, [x19, #208]
-	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
-	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
-	WORD $0x3dc03a63 // ldr q3, [x19, #224]
-	WORD $0x3dc03e7f // ldr q31, [x19, #240]
-	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
-	WORD $0x3dc03a61 // ldr q1, [x19, #224]
-	WORD $0x6e23fc23 // fdiv v3.4s, v1.4s, v3.4s
-	WORD $0x3dc0427f // ldr q31, [x19, #256]
-	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
-	WORD $0x3dc04665 // ldr q5, [x19, #272]
-	WORD $0x3dc04a66 // ldr q6, [x19, #288]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc04e65 // ldr q5, [x19, #304]
-	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc05266 // ldr q6, [x19, #320]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc05665 // ldr q5, [x19, #336]
-	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc05a66 // ldr q6, [x19, #352]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc05e65 // ldr q5, [x19, #368]
-	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc06266 // ldr q6, [x19, #384]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc06665 // ldr q5, [x19, #400]
-	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc06a66 // ldr q6, [x19, #416]
-	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
-	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
-	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6ea31c41 // bit v1.16b, v2.16b, v3.16b
-	WORD $0x3dc06e62 // ldr q2, [x19, #432]
-	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
-	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d8006e0 // str q0, [x23, #16]
-	ADD $8, R6
-	JMP loop1
-
-done2:
-	MOVD R0, R7
-	SUBS $4, R7
-
-loop3:
-	CMP R7, R6
-	BGT done4
-	ADD R6<<2, R2, R24
+	ADD R9<<2, R6, R21
+	PRFM 0(R21), PLDL1KEEP
+	ADD R9<<2, R7, R22
+	PRFM 0(R22), PLDL1KEEP
+	ADD R9<<2, R8, R23
+	PRFM 0(R23), PLDL1KEEP
+	ADD R9<<2, R2, R24
 	WORD $0x3dc00300 // ldr q0, [x24, #0]
 	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
@@ -300,22 +114,226 @@ loop3:
 	WORD $0x3dc06e62 // ldr q2, [x19, #432]
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R1, R25
+	ADD R9<<2, R1, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	ADD R6<<2, R3, R26
+	ADD R9<<2, R3, R26
 	WORD $0x3d800340 // str q0, [x26, #0]
-	ADD $4, R6
+	PRFM 16(R21), PLDL1KEEP
+	PRFM 16(R22), PLDL1KEEP
+	PRFM 16(R23), PLDL1KEEP
+	WORD $0x3dc00700 // ldr q0, [x24, #16]
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
+	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
+	WORD $0x4ea21c43 // mov v3.16b, v2.16b
+	WORD $0x4ea1cc23 // fmls v3.4s, v1.4s, v1.4s
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
+	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
+	WORD $0x6ea2e484 // fcmgt v4.4s, v4.4s, v2.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc01265 // ldr q5, [x19, #64]
+	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4e22f4a2 // fmax v2.4s, v5.4s, v2.4s
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
+	WORD $0x6e3fdc45 // fmul v5.4s, v2.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
+	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
+	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
+	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
+	WORD $0x3dc03667 // ldr q7, [x19, #208]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
+	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc03a67 // ldr q7, [x19, #224]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc03a66 // ldr q6, [x19, #224]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
+	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
+	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
+	WORD $0x3dc03a63 // ldr q3, [x19, #224]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
+	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
+	WORD $0x3dc03a61 // ldr q1, [x19, #224]
+	WORD $0x6e23fc23 // fdiv v3.4s, v1.4s, v3.4s
+	WORD $0x3dc0427f // ldr q31, [x19, #256]
+	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
+	WORD $0x3dc04665 // ldr q5, [x19, #272]
+	WORD $0x3dc04a66 // ldr q6, [x19, #288]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc04e65 // ldr q5, [x19, #304]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc05266 // ldr q6, [x19, #320]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc05665 // ldr q5, [x19, #336]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc05a66 // ldr q6, [x19, #352]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc05e65 // ldr q5, [x19, #368]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc06266 // ldr q6, [x19, #384]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc06665 // ldr q5, [x19, #400]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc06a66 // ldr q6, [x19, #416]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
+	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
+	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6ea31c41 // bit v1.16b, v2.16b, v3.16b
+	WORD $0x3dc06e62 // ldr q2, [x19, #432]
+	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x3d800740 // str q0, [x26, #16]
+	ADD $8, R9
+	JMP loop1
+
+done2:
+	MOVD R0, R10
+	SUBS $4, R10
+
+loop3:
+	CMP R10, R9
+	BGT done4
+	ADD R9<<2, R6, R21
+	PRFM 0(R21), PLDL1KEEP
+	ADD R9<<2, R7, R22
+	PRFM 0(R22), PLDL1KEEP
+	ADD R9<<2, R8, R23
+	PRFM 0(R23), PLDL1KEEP
+	ADD R9<<2, R2, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
+	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
+	WORD $0x4ea21c43 // mov v3.16b, v2.16b
+	WORD $0x4ea1cc23 // fmls v3.4s, v1.4s, v1.4s
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
+	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
+	WORD $0x6ea2e484 // fcmgt v4.4s, v4.4s, v2.4s
+	WORD $0x6e205884 // mvn v4.16b, v4.16b
+	WORD $0x3dc01265 // ldr q5, [x19, #64]
+	WORD $0x4ea2f4a2 // fmin v2.4s, v5.4s, v2.4s
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x4e22f4a2 // fmax v2.4s, v5.4s, v2.4s
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
+	WORD $0x6e3fdc45 // fmul v5.4s, v2.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
+	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
+	WORD $0x4ebfcca2 // fmls v2.4s, v5.4s, v31.4s
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x3dc02667 // ldr q7, [x19, #144]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
+	WORD $0x4e22cce6 // fmla v6.4s, v7.4s, v2.4s
+	WORD $0x3dc03667 // ldr q7, [x19, #208]
+	WORD $0x4e22ccc7 // fmla v7.4s, v6.4s, v2.4s
+	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
+	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc03a67 // ldr q7, [x19, #224]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc03a66 // ldr q6, [x19, #224]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
+	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
+	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
+	WORD $0x3dc03a63 // ldr q3, [x19, #224]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
+	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
+	WORD $0x3dc03a61 // ldr q1, [x19, #224]
+	WORD $0x6e23fc23 // fdiv v3.4s, v1.4s, v3.4s
+	WORD $0x3dc0427f // ldr q31, [x19, #256]
+	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
+	WORD $0x3dc04665 // ldr q5, [x19, #272]
+	WORD $0x3dc04a66 // ldr q6, [x19, #288]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc04e65 // ldr q5, [x19, #304]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc05266 // ldr q6, [x19, #320]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc05665 // ldr q5, [x19, #336]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc05a66 // ldr q6, [x19, #352]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc05e65 // ldr q5, [x19, #368]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc06266 // ldr q6, [x19, #384]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc06665 // ldr q5, [x19, #400]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc06a66 // ldr q6, [x19, #416]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
+	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
+	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6ea31c41 // bit v1.16b, v2.16b, v3.16b
+	WORD $0x3dc06e62 // ldr q2, [x19, #432]
+	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	ADD R9<<2, R1, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	ADD R9<<2, R3, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
+	ADD $4, R9
 	JMP loop3
 
 done4:
-	MOVD R0, R7
-	SUBS $1, R7
+	MOVD R0, R10
+	SUBS $1, R10
 
 loop5:
-	CMP R7, R6
+	CMP R10, R9
 	BGT done6
-	ADD R6<<2, R2, R21
+	ADD R9<<2, R2, R21
 	WORD $0xbd4002a0 // ldr s0, [x21, #0]
 	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
@@ -404,12 +422,12 @@ loop5:
 	WORD $0x3dc06e62 // ldr q2, [x19, #432]
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R1, R22
+	ADD R9<<2, R1, R22
 	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	ADD R6<<2, R3, R23
+	ADD R9<<2, R3, R23
 	WORD $0xbd0002e0 // str s0, [x23, #0]
-	ADD $1, R6
+	ADD $1, R9
 	JMP loop5
 
 done6:
@@ -424,235 +442,31 @@ TEXT ·gatedGELUGradNEON(SB), NOSPLIT, $0-120
 	MOVD gy_base+48(FP), R3
 	MOVD ga_base+72(FP), R6
 	MOVD gb_base+96(FP), R7
-	MOVD ZR, R8
-	MOVD R0, R9
-	SUBS $8, R9
+	ADD R0<<3, R1, R8
+	ADD R0<<3, R2, R9
+	ADD R0<<3, R6, R10
+	ADD R0<<3, R7, R11
+	ADD R0<<2, R3, R12
+	MOVD ZR, R13
+	MOVD R0, R14
+	SUBS $8, R14
 
 loop7:
-	CMP R9, R8
+	CMP R14, R13
 	BGT done8
-	ADD R8<<2, R2, R21
-	WORD $0x3dc002a0 // ldr q0, [x21, #0]
-	ADD R8<<2, R3, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x3dc0067f // ldr q31, [x19, #16]
-	WORD $0x4e3f1c03 // and v3.16b, v0.16b, v31.16b
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
-	WORD $0x4ea31c64 // mov v4.16b, v3.16b
-	WORD $0x4ea2cc44 // fmls v4.4s, v2.4s, v2.4s
-	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
-	WORD $0x3dc00e65 // ldr q5, [x19, #48]
-	WORD $0x6ea3e4a5 // fcmgt v5.4s, v5.4s, v3.4s
-	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
-	WORD $0x3dc01266 // ldr q6, [x19, #64]
-	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
-	WORD $0x3dc00e66 // ldr q6, [x19, #48]
-	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
-	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc66 // fmul v6.4s, v3.4s, v31.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
-	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
-	WORD $0x3dc02267 // ldr q7, [x19, #128]
-	WORD $0x3dc02668 // ldr q8, [x19, #144]
-	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
-	WORD $0x3dc02a67 // ldr q7, [x19, #160]
-	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
-	WORD $0x3dc02e68 // ldr q8, [x19, #176]
-	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
-	WORD $0x3dc03267 // ldr q7, [x19, #192]
-	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
-	WORD $0x3dc03668 // ldr q8, [x19, #208]
-	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
-	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
-	WORD $0x4e27cd03 // fmla v3.4s, v8.4s, v7.4s
-	WORD $0x3dc03a7f // ldr q31, [x19, #224]
-	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	WORD $0x4f3f04c7 // sshr v7.4s, v6.4s, #1
-	WORD $0x6ea784c6 // sub v6.4s, v6.4s, v7.4s
-	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	WORD $0x3dc03a68 // ldr q8, [x19, #224]
-	WORD $0x4ea884e7 // add v7.4s, v7.4s, v8.4s
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
-	WORD $0x3dc03a67 // ldr q7, [x19, #224]
-	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
-	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
-	WORD $0x3dc0367f // ldr q31, [x19, #208]
-	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
-	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
-	WORD $0x3dc03a64 // ldr q4, [x19, #224]
-	WORD $0x3dc03e7f // ldr q31, [x19, #240]
-	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	WORD $0x3dc03a62 // ldr q2, [x19, #224]
-	WORD $0x6e24fc44 // fdiv v4.4s, v2.4s, v4.4s
-	WORD $0x3dc0427f // ldr q31, [x19, #256]
-	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
-	WORD $0x3dc04666 // ldr q6, [x19, #272]
-	WORD $0x3dc04a67 // ldr q7, [x19, #288]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc04e66 // ldr q6, [x19, #304]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc05267 // ldr q7, [x19, #320]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc05666 // ldr q6, [x19, #336]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc05a67 // ldr q7, [x19, #352]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc05e66 // ldr q6, [x19, #368]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc06267 // ldr q7, [x19, #384]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc06666 // ldr q6, [x19, #400]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc06a67 // ldr q7, [x19, #416]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4ea0a805 // cmlt v5.4s, v0.4s, #0
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6ea51c82 // bit v2.16b, v4.16b, v5.16b
-	WORD $0x3dc06e64 // ldr q4, [x19, #432]
-	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
-	WORD $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	ADD R8<<2, R6, R23
-	WORD $0x3d8002e4 // str q4, [x23, #0]
-	WORD $0x3dc07264 // ldr q4, [x19, #448]
-	WORD $0x3dc06e65 // ldr q5, [x19, #432]
-	WORD $0x4e20f4a0 // fmax v0.4s, v5.4s, v0.4s
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x3dc0767f // ldr q31, [x19, #464]
-	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	ADD R8<<2, R1, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x6e3fdc20 // fmul v0.4s, v1.4s, v31.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	ADD R8<<2, R7, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
-	WORD $0x3dc006a0 // ldr q0, [x21, #16]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc00262 // ldr q2, [x19, #0]
-	WORD $0x3dc0067f // ldr q31, [x19, #16]
-	WORD $0x4e3f1c03 // and v3.16b, v0.16b, v31.16b
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
-	WORD $0x4ea31c64 // mov v4.16b, v3.16b
-	WORD $0x4ea2cc44 // fmls v4.4s, v2.4s, v2.4s
-	WORD $0x3dc00a7f // ldr q31, [x19, #32]
-	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
-	WORD $0x3dc00e65 // ldr q5, [x19, #48]
-	WORD $0x6ea3e4a5 // fcmgt v5.4s, v5.4s, v3.4s
-	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
-	WORD $0x3dc01266 // ldr q6, [x19, #64]
-	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
-	WORD $0x3dc00e66 // ldr q6, [x19, #48]
-	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
-	WORD $0x3dc0167f // ldr q31, [x19, #80]
-	WORD $0x6e3fdc66 // fmul v6.4s, v3.4s, v31.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x3dc01a7f // ldr q31, [x19, #96]
-	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
-	WORD $0x3dc01e7f // ldr q31, [x19, #112]
-	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
-	WORD $0x3dc02267 // ldr q7, [x19, #128]
-	WORD $0x3dc02668 // ldr q8, [x19, #144]
-	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
-	WORD $0x3dc02a67 // ldr q7, [x19, #160]
-	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
-	WORD $0x3dc02e68 // ldr q8, [x19, #176]
-	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
-	WORD $0x3dc03267 // ldr q7, [x19, #192]
-	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
-	WORD $0x3dc03668 // ldr q8, [x19, #208]
-	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
-	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
-	WORD $0x4e27cd03 // fmla v3.4s, v8.4s, v7.4s
-	WORD $0x3dc03a7f // ldr q31, [x19, #224]
-	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	WORD $0x4f3f04c7 // sshr v7.4s, v6.4s, #1
-	WORD $0x6ea784c6 // sub v6.4s, v6.4s, v7.4s
-	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	WORD $0x3dc03a68 // ldr q8, [x19, #224]
-	WORD $0x4ea884e7 // add v7.4s, v7.4s, v8.4s
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
-	WORD $0x3dc03a67 // ldr q7, [x19, #224]
-	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
-	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
-	WORD $0x3dc0367f // ldr q31, [x19, #208]
-	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
-	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
-	WORD $0x3dc03a64 // ldr q4, [x19, #224]
-	WORD $0x3dc03e7f // ldr q31, [x19, #240]
-	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	WORD $0x3dc03a62 // ldr q2, [x19, #224]
-	WORD $0x6e24fc44 // fdiv v4.4s, v2.4s, v4.4s
-	WORD $0x3dc0427f // ldr q31, [x19, #256]
-	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
-	WORD $0x3dc04666 // ldr q6, [x19, #272]
-	WORD $0x3dc04a67 // ldr q7, [x19, #288]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc04e66 // ldr q6, [x19, #304]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc05267 // ldr q7, [x19, #320]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc05666 // ldr q6, [x19, #336]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc05a67 // ldr q7, [x19, #352]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc05e66 // ldr q6, [x19, #368]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc06267 // ldr q7, [x19, #384]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc06666 // ldr q6, [x19, #400]
-	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc06a67 // ldr q7, [x19, #416]
-	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4ea0a805 // cmlt v5.4s, v0.4s, #0
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6ea51c82 // bit v2.16b, v4.16b, v5.16b
-	WORD $0x3dc06e64 // ldr q4, [x19, #432]
-	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
-	WORD $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x3d8006e4 // str q4, [x23, #16]
-	WORD $0x3dc07264 // ldr q4, [x19, #448]
-	WORD $0x3dc06e65 // ldr q5, [x19, #432]
-	WORD $0x4e20f4a0 // fmax v0.4s, v5.4s, v0.4s
-	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x3dc0767f // ldr q31, [x19, #464]
-	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x6e3fdc20 // fmul v0.4s, v1.4s, v31.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x3d800720 // str q0, [x25, #16]
-	ADD $8, R8
-	JMP loop7
-
-done8:
-	MOVD R0, R9
-	SUBS $4, R9
-
-loop9:
-	CMP R9, R8
-	BGT done10
-	ADD R8<<2, R2, R26
+	ADD R13<<2, R8, R21
+	PRFM 0(R21), PLDL1KEEP
+	ADD R13<<2, R9, R22
+	PRFM 0(R22), PLDL1KEEP
+	ADD R13<<2, R10, R23
+	PRFM 0(R23), PLDL1KEEP
+	ADD R13<<2, R11, R24
+	PRFM 0(R24), PLDL1KEEP
+	ADD R13<<2, R12, R25
+	PRFM 0(R25), PLDL1KEEP
+	ADD R13<<2, R2, R26
 	WORD $0x3dc00340 // ldr q0, [x26, #0]
-	ADD R8<<2, R3, R21
+	ADD R13<<2, R3, R21
 	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
@@ -742,7 +556,7 @@ loop9:
 	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
 	WORD $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	ADD R8<<2, R6, R22
+	ADD R13<<2, R6, R22
 	WORD $0x3d8002c4 // str q4, [x22, #0]
 	WORD $0x3dc07264 // ldr q4, [x19, #448]
 	WORD $0x3dc06e65 // ldr q5, [x19, #432]
@@ -751,26 +565,26 @@ loop9:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	ADD R8<<2, R1, R23
+	ADD R13<<2, R1, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6e3fdc20 // fmul v0.4s, v1.4s, v31.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	ADD R8<<2, R7, R24
+	ADD R13<<2, R7, R24
 	WORD $0x3d800300 // str q0, [x24, #0]
-	ADD $4, R8
-	JMP loop9
-
-done10:
-	MOVD R0, R9
-	SUBS $1, R9
-
-loop11:
-	CMP R9, R8
-	BGT done12
-	ADD R8<<2, R2, R25
-	WORD $0xbd400320 // ldr s0, [x25, #0]
-	ADD R8<<2, R3, R26
-	WORD $0xbd400341 // ldr s1, [x26, #0]
+	ADD R13<<2, R8, R25
+	PRFM 16(R25), PLDL1KEEP
+	ADD R13<<2, R9, R26
+	PRFM 16(R26), PLDL1KEEP
+	ADD R13<<2, R10, R21
+	PRFM 16(R21), PLDL1KEEP
+	ADD R13<<2, R11, R22
+	PRFM 16(R22), PLDL1KEEP
+	ADD R13<<2, R12, R23
+	PRFM 16(R23), PLDL1KEEP
+	ADD R13<<2, R2, R24
+	WORD $0x3dc00700 // ldr q0, [x24, #16]
+	ADD R13<<2, R3, R25
+	WORD $0x3dc00721 // ldr q1, [x25, #16]
 	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3f1c03 // and v3.16b, v0.16b, v31.16b
@@ -859,8 +673,8 @@ loop11:
 	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
 	WORD $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	ADD R8<<2, R6, R21
-	WORD $0xbd0002a4 // str s4, [x21, #0]
+	ADD R13<<2, R6, R26
+	WORD $0x3d800744 // str q4, [x26, #16]
 	WORD $0x3dc07264 // ldr q4, [x19, #448]
 	WORD $0x3dc06e65 // ldr q5, [x19, #432]
 	WORD $0x4e20f4a0 // fmax v0.4s, v5.4s, v0.4s
@@ -868,13 +682,257 @@ loop11:
 	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	ADD R8<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	ADD R13<<2, R1, R21
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x6e3fdc20 // fmul v0.4s, v1.4s, v31.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	ADD R13<<2, R7, R22
+	WORD $0x3d8006c0 // str q0, [x22, #16]
+	ADD $8, R13
+	JMP loop7
+
+done8:
+	MOVD R0, R14
+	SUBS $4, R14
+
+loop9:
+	CMP R14, R13
+	BGT done10
+	ADD R13<<2, R8, R23
+	PRFM 0(R23), PLDL1KEEP
+	ADD R13<<2, R9, R24
+	PRFM 0(R24), PLDL1KEEP
+	ADD R13<<2, R10, R25
+	PRFM 0(R25), PLDL1KEEP
+	ADD R13<<2, R11, R26
+	PRFM 0(R26), PLDL1KEEP
+	ADD R13<<2, R12, R21
+	PRFM 0(R21), PLDL1KEEP
+	ADD R13<<2, R2, R22
+	WORD $0x3dc002c0 // ldr q0, [x22, #0]
+	ADD R13<<2, R3, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
+	WORD $0x4e3f1c03 // and v3.16b, v0.16b, v31.16b
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4ea2cc44 // fmls v4.4s, v2.4s, v2.4s
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
+	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x6ea3e4a5 // fcmgt v5.4s, v5.4s, v3.4s
+	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
+	WORD $0x3dc01266 // ldr q6, [x19, #64]
+	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
+	WORD $0x3dc00e66 // ldr q6, [x19, #48]
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
+	WORD $0x6e3fdc66 // fmul v6.4s, v3.4s, v31.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x3dc02668 // ldr q8, [x19, #144]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
+	WORD $0x3dc02e68 // ldr q8, [x19, #176]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x3dc03267 // ldr q7, [x19, #192]
+	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
+	WORD $0x3dc03668 // ldr q8, [x19, #208]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
+	WORD $0x4e27cd03 // fmla v3.4s, v8.4s, v7.4s
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4f3f04c7 // sshr v7.4s, v6.4s, #1
+	WORD $0x6ea784c6 // sub v6.4s, v6.4s, v7.4s
+	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
+	WORD $0x3dc03a68 // ldr q8, [x19, #224]
+	WORD $0x4ea884e7 // add v7.4s, v7.4s, v8.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc03a67 // ldr q7, [x19, #224]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
+	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
+	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
+	WORD $0x3dc03a64 // ldr q4, [x19, #224]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
+	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
+	WORD $0x3dc03a62 // ldr q2, [x19, #224]
+	WORD $0x6e24fc44 // fdiv v4.4s, v2.4s, v4.4s
+	WORD $0x3dc0427f // ldr q31, [x19, #256]
+	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
+	WORD $0x3dc04666 // ldr q6, [x19, #272]
+	WORD $0x3dc04a67 // ldr q7, [x19, #288]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc04e66 // ldr q6, [x19, #304]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc05267 // ldr q7, [x19, #320]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc05666 // ldr q6, [x19, #336]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc05a67 // ldr q7, [x19, #352]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc05e66 // ldr q6, [x19, #368]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc06267 // ldr q7, [x19, #384]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc06666 // ldr q6, [x19, #400]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc06a67 // ldr q7, [x19, #416]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4ea0a805 // cmlt v5.4s, v0.4s, #0
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6ea51c82 // bit v2.16b, v4.16b, v5.16b
+	WORD $0x3dc06e64 // ldr q4, [x19, #432]
+	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
+	WORD $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	ADD R13<<2, R6, R24
+	WORD $0x3d800304 // str q4, [x24, #0]
+	WORD $0x3dc07264 // ldr q4, [x19, #448]
+	WORD $0x3dc06e65 // ldr q5, [x19, #432]
+	WORD $0x4e20f4a0 // fmax v0.4s, v5.4s, v0.4s
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
+	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
+	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	ADD R13<<2, R1, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x6e3fdc20 // fmul v0.4s, v1.4s, v31.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	ADD R13<<2, R7, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
+	ADD $4, R13
+	JMP loop9
+
+done10:
+	MOVD R0, R14
+	SUBS $1, R14
+
+loop11:
+	CMP R14, R13
+	BGT done12
+	ADD R13<<2, R2, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R13<<2, R3, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
+	WORD $0x4e3f1c03 // and v3.16b, v0.16b, v31.16b
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4ea2cc44 // fmls v4.4s, v2.4s, v2.4s
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
+	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
+	WORD $0x3dc00e65 // ldr q5, [x19, #48]
+	WORD $0x6ea3e4a5 // fcmgt v5.4s, v5.4s, v3.4s
+	WORD $0x6e2058a5 // mvn v5.16b, v5.16b
+	WORD $0x3dc01266 // ldr q6, [x19, #64]
+	WORD $0x4ea3f4c3 // fmin v3.4s, v6.4s, v3.4s
+	WORD $0x3dc00e66 // ldr q6, [x19, #48]
+	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
+	WORD $0x6e3fdc66 // fmul v6.4s, v3.4s, v31.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
+	WORD $0x3dc02668 // ldr q8, [x19, #144]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
+	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
+	WORD $0x3dc02e68 // ldr q8, [x19, #176]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x3dc03267 // ldr q7, [x19, #192]
+	WORD $0x4e23cd07 // fmla v7.4s, v8.4s, v3.4s
+	WORD $0x3dc03668 // ldr q8, [x19, #208]
+	WORD $0x4e23cce8 // fmla v8.4s, v7.4s, v3.4s
+	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
+	WORD $0x4e27cd03 // fmla v3.4s, v8.4s, v7.4s
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4f3f04c7 // sshr v7.4s, v6.4s, #1
+	WORD $0x6ea784c6 // sub v6.4s, v6.4s, v7.4s
+	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
+	WORD $0x3dc03a68 // ldr q8, [x19, #224]
+	WORD $0x4ea884e7 // add v7.4s, v7.4s, v8.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc03a67 // ldr q7, [x19, #224]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
+	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
+	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
+	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
+	WORD $0x3dc03a64 // ldr q4, [x19, #224]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
+	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
+	WORD $0x3dc03a62 // ldr q2, [x19, #224]
+	WORD $0x6e24fc44 // fdiv v4.4s, v2.4s, v4.4s
+	WORD $0x3dc0427f // ldr q31, [x19, #256]
+	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
+	WORD $0x3dc04666 // ldr q6, [x19, #272]
+	WORD $0x3dc04a67 // ldr q7, [x19, #288]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc04e66 // ldr q6, [x19, #304]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc05267 // ldr q7, [x19, #320]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc05666 // ldr q6, [x19, #336]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc05a67 // ldr q7, [x19, #352]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc05e66 // ldr q6, [x19, #368]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc06267 // ldr q7, [x19, #384]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc06666 // ldr q6, [x19, #400]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc06a67 // ldr q7, [x19, #416]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4ea0a805 // cmlt v5.4s, v0.4s, #0
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6ea51c82 // bit v2.16b, v4.16b, v5.16b
+	WORD $0x3dc06e64 // ldr q4, [x19, #432]
+	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
+	WORD $0x6e24dc44 // fmul v4.4s, v2.4s, v4.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	ADD R13<<2, R6, R23
+	WORD $0xbd0002e4 // str s4, [x23, #0]
+	WORD $0x3dc07264 // ldr q4, [x19, #448]
+	WORD $0x3dc06e65 // ldr q5, [x19, #432]
+	WORD $0x4e20f4a0 // fmax v0.4s, v5.4s, v0.4s
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
+	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
+	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	ADD R13<<2, R1, R24
+	WORD $0xbd400300 // ldr s0, [x24, #0]
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	ADD R8<<2, R7, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
-	ADD $1, R8
+	ADD R13<<2, R7, R25
+	WORD $0xbd000320 // str s0, [x25, #0]
+	ADD $1, R13
 	JMP loop11
 
 done12:
