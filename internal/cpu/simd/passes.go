@@ -93,9 +93,9 @@ type Passes struct {
 	GatedGELU     func(a, b, y []float32)
 	GatedGELUGrad func(a, b, gy, ga, gb []float32)
 
-	// Rotate sets y = x·cos + x′·sin, where x′ is x with the numbers of each pair exchanged; y may be x. The length is a multiple of
-	// RotaryGroup.
-	Rotate func(cos, sin, x, y []float32)
+	// Rotate sets y = x·cos + x′·sin, where x′ is x with the numbers of each pair exchanged; y may be x. x and y are groups that follow
+	// each other, each as long as cos and sin; the length is a multiple of RotaryGroup.
+	Rotate func(groups int, cos, sin, x, y []float32)
 
 	// Skinny products: y += Σ over r < 4 of a[r]·x[r·stride …], and y[r] = Σ x·w[r·stride …] in float32. AddRowsTo2 is AddRows of the
 	// same x for two y, to the bit.

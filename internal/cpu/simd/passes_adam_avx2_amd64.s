@@ -31,20 +31,26 @@ loop1:
 	VMULPS       Y3, Y2, Y2
 	VBROADCASTSS 16(DI), Y3
 	VFMADD231PS  Y3, Y1, Y2
+	VANDPS       constants<>+0(SB), Y2, Y3
+	VCMPPS       $0x05, constants<>+32(SB), Y3, Y3
+	VANDPS       Y3, Y2, Y2
 	VMOVUPS      (SI)(R8*4), Y3
 	VBROADCASTSS 20(DI), Y4
 	VMULPS       Y4, Y3, Y3
 	VMULPS       Y1, Y1, Y1
 	VBROADCASTSS 24(DI), Y4
 	VFMADD231PS  Y4, Y1, Y3
-	VSQRTPS      Y3, Y1
+	VANDPS       constants<>+0(SB), Y3, Y1
+	VCMPPS       $0x05, constants<>+32(SB), Y1, Y1
+	VANDPS       Y1, Y3, Y1
+	VSQRTPS      Y1, Y3
 	VBROADCASTSS 32(DI), Y4
-	VMULPS       Y4, Y1, Y1
+	VMULPS       Y4, Y3, Y3
 	VBROADCASTSS 36(DI), Y4
-	VADDPS       Y4, Y1, Y1
+	VADDPS       Y4, Y3, Y3
 	VMOVUPS      Y2, (BX)(R8*4)
-	VMOVUPS      Y3, (SI)(R8*4)
-	VDIVPS       Y1, Y2, Y1
+	VMOVUPS      Y1, (SI)(R8*4)
+	VDIVPS       Y3, Y2, Y1
 	VBROADCASTSS 28(DI), Y2
 	VFNMADD231PS Y2, Y1, Y0
 	VMOVUPS      Y0, (CX)(R8*4)
@@ -70,20 +76,26 @@ done2:
 	VMULPS       Y4, Y3, Y3
 	VBROADCASTSS 16(DI), Y4
 	VFMADD231PS  Y4, Y2, Y3
+	VANDPS       constants<>+0(SB), Y3, Y4
+	VCMPPS       $0x05, constants<>+32(SB), Y4, Y4
+	VANDPS       Y4, Y3, Y3
 	VMASKMOVPS   (SI)(R8*4), Y0, Y4
 	VBROADCASTSS 20(DI), Y5
 	VMULPS       Y5, Y4, Y4
 	VMULPS       Y2, Y2, Y2
 	VBROADCASTSS 24(DI), Y5
 	VFMADD231PS  Y5, Y2, Y4
-	VSQRTPS      Y4, Y2
+	VANDPS       constants<>+0(SB), Y4, Y2
+	VCMPPS       $0x05, constants<>+32(SB), Y2, Y2
+	VANDPS       Y2, Y4, Y2
+	VSQRTPS      Y2, Y4
 	VBROADCASTSS 32(DI), Y5
-	VMULPS       Y5, Y2, Y2
+	VMULPS       Y5, Y4, Y4
 	VBROADCASTSS 36(DI), Y5
-	VADDPS       Y5, Y2, Y2
+	VADDPS       Y5, Y4, Y4
 	VMASKMOVPS   Y3, Y0, (BX)(R8*4)
-	VMASKMOVPS   Y4, Y0, (SI)(R8*4)
-	VDIVPS       Y2, Y3, Y2
+	VMASKMOVPS   Y2, Y0, (SI)(R8*4)
+	VDIVPS       Y4, Y3, Y2
 	VBROADCASTSS 28(DI), Y3
 	VFNMADD231PS Y3, Y2, Y1
 	VMASKMOVPS   Y1, Y0, (CX)(R8*4)
@@ -91,6 +103,24 @@ done2:
 finished3:
 	VZEROUPPER
 	RET
+
+DATA constants<>+0(SB)/4, $0x7fffffff
+DATA constants<>+4(SB)/4, $0x7fffffff
+DATA constants<>+8(SB)/4, $0x7fffffff
+DATA constants<>+12(SB)/4, $0x7fffffff
+DATA constants<>+16(SB)/4, $0x7fffffff
+DATA constants<>+20(SB)/4, $0x7fffffff
+DATA constants<>+24(SB)/4, $0x7fffffff
+DATA constants<>+28(SB)/4, $0x7fffffff
+DATA constants<>+32(SB)/4, $0x00800000
+DATA constants<>+36(SB)/4, $0x00800000
+DATA constants<>+40(SB)/4, $0x00800000
+DATA constants<>+44(SB)/4, $0x00800000
+DATA constants<>+48(SB)/4, $0x00800000
+DATA constants<>+52(SB)/4, $0x00800000
+DATA constants<>+56(SB)/4, $0x00800000
+DATA constants<>+60(SB)/4, $0x00800000
+GLOBL constants<>(SB), RODATA|NOPTR, $64
 
 DATA tails<>+0(SB)/4, $0xffffffff
 DATA tails<>+4(SB)/4, $0xffffffff

@@ -4,6 +4,7 @@
 
 // func adamNEON
 TEXT ·adamNEON(SB), NOSPLIT, $0-104
+	MOVD $constants<>(SB), R19
 	MOVD p_len+16(FP), R0
 	MOVD p_base+8(FP), R1
 	MOVD g_base+32(FP), R2
@@ -48,17 +49,29 @@ loop1:
 	WORD $0x3dc002ec // ldr q12, [x23, #0]
 	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
 	WORD $0x4e24cd6c // fmla v12.4s, v11.4s, v4.4s
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
+	WORD $0x4e3f1d8d // and v13.16b, v12.16b, v31.16b
+	WORD $0x3dc0066e // ldr q14, [x19, #16]
+	WORD $0x6eade5cd // fcmgt v13.4s, v14.4s, v13.4s
+	WORD $0x6e2059ad // mvn v13.16b, v13.16b
+	WORD $0x4e2d1d8c // and v12.16b, v12.16b, v13.16b
 	ADD R7<<2, R6, R24
 	WORD $0x3dc0030d // ldr q13, [x24, #0]
 	WORD $0x6e25ddad // fmul v13.4s, v13.4s, v5.4s
 	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
 	WORD $0x4e26cd6d // fmla v13.4s, v11.4s, v6.4s
-	WORD $0x6ea1f9ab // fsqrt v11.4s, v13.4s
-	WORD $0x6e28dd6b // fmul v11.4s, v11.4s, v8.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
+	WORD $0x4e3f1dab // and v11.16b, v13.16b, v31.16b
+	WORD $0x3dc0066e // ldr q14, [x19, #16]
+	WORD $0x6eabe5cb // fcmgt v11.4s, v14.4s, v11.4s
+	WORD $0x6e20596b // mvn v11.16b, v11.16b
+	WORD $0x4e2b1dab // and v11.16b, v13.16b, v11.16b
+	WORD $0x6ea1f96d // fsqrt v13.4s, v11.4s
+	WORD $0x6e28ddad // fmul v13.4s, v13.4s, v8.4s
+	WORD $0x4e29d5ad // fadd v13.4s, v13.4s, v9.4s
 	WORD $0x3d8002ec // str q12, [x23, #0]
-	WORD $0x3d80030d // str q13, [x24, #0]
-	WORD $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
+	WORD $0x3d80030b // str q11, [x24, #0]
+	WORD $0x6e2dfd8b // fdiv v11.4s, v12.4s, v13.4s
 	WORD $0x4ea7cd6a // fmls v10.4s, v11.4s, v7.4s
 	WORD $0x3d8002aa // str q10, [x21, #0]
 	WORD $0x3dc006aa // ldr q10, [x21, #16]
@@ -69,16 +82,28 @@ loop1:
 	WORD $0x3dc006ec // ldr q12, [x23, #16]
 	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
 	WORD $0x4e24cd6c // fmla v12.4s, v11.4s, v4.4s
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
+	WORD $0x4e3f1d8d // and v13.16b, v12.16b, v31.16b
+	WORD $0x3dc0066e // ldr q14, [x19, #16]
+	WORD $0x6eade5cd // fcmgt v13.4s, v14.4s, v13.4s
+	WORD $0x6e2059ad // mvn v13.16b, v13.16b
+	WORD $0x4e2d1d8c // and v12.16b, v12.16b, v13.16b
 	WORD $0x3dc0070d // ldr q13, [x24, #16]
 	WORD $0x6e25ddad // fmul v13.4s, v13.4s, v5.4s
 	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
 	WORD $0x4e26cd6d // fmla v13.4s, v11.4s, v6.4s
-	WORD $0x6ea1f9ab // fsqrt v11.4s, v13.4s
-	WORD $0x6e28dd6b // fmul v11.4s, v11.4s, v8.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
+	WORD $0x4e3f1dab // and v11.16b, v13.16b, v31.16b
+	WORD $0x3dc0066e // ldr q14, [x19, #16]
+	WORD $0x6eabe5cb // fcmgt v11.4s, v14.4s, v11.4s
+	WORD $0x6e20596b // mvn v11.16b, v11.16b
+	WORD $0x4e2b1dab // and v11.16b, v13.16b, v11.16b
+	WORD $0x6ea1f96d // fsqrt v13.4s, v11.4s
+	WORD $0x6e28ddad // fmul v13.4s, v13.4s, v8.4s
+	WORD $0x4e29d5ad // fadd v13.4s, v13.4s, v9.4s
 	WORD $0x3d8006ec // str q12, [x23, #16]
-	WORD $0x3d80070d // str q13, [x24, #16]
-	WORD $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
+	WORD $0x3d80070b // str q11, [x24, #16]
+	WORD $0x6e2dfd8b // fdiv v11.4s, v12.4s, v13.4s
 	WORD $0x4ea7cd6a // fmls v10.4s, v11.4s, v7.4s
 	WORD $0x3d8006aa // str q10, [x21, #16]
 	ADD $8, R7
@@ -102,17 +127,29 @@ loop3:
 	WORD $0x3dc002ac // ldr q12, [x21, #0]
 	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
 	WORD $0x4e24cd6c // fmla v12.4s, v11.4s, v4.4s
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
+	WORD $0x4e3f1d8d // and v13.16b, v12.16b, v31.16b
+	WORD $0x3dc0066e // ldr q14, [x19, #16]
+	WORD $0x6eade5cd // fcmgt v13.4s, v14.4s, v13.4s
+	WORD $0x6e2059ad // mvn v13.16b, v13.16b
+	WORD $0x4e2d1d8c // and v12.16b, v12.16b, v13.16b
 	ADD R7<<2, R6, R22
 	WORD $0x3dc002cd // ldr q13, [x22, #0]
 	WORD $0x6e25ddad // fmul v13.4s, v13.4s, v5.4s
 	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
 	WORD $0x4e26cd6d // fmla v13.4s, v11.4s, v6.4s
-	WORD $0x6ea1f9ab // fsqrt v11.4s, v13.4s
-	WORD $0x6e28dd6b // fmul v11.4s, v11.4s, v8.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
+	WORD $0x4e3f1dab // and v11.16b, v13.16b, v31.16b
+	WORD $0x3dc0066e // ldr q14, [x19, #16]
+	WORD $0x6eabe5cb // fcmgt v11.4s, v14.4s, v11.4s
+	WORD $0x6e20596b // mvn v11.16b, v11.16b
+	WORD $0x4e2b1dab // and v11.16b, v13.16b, v11.16b
+	WORD $0x6ea1f96d // fsqrt v13.4s, v11.4s
+	WORD $0x6e28ddad // fmul v13.4s, v13.4s, v8.4s
+	WORD $0x4e29d5ad // fadd v13.4s, v13.4s, v9.4s
 	WORD $0x3d8002ac // str q12, [x21, #0]
-	WORD $0x3d8002cd // str q13, [x22, #0]
-	WORD $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
+	WORD $0x3d8002cb // str q11, [x22, #0]
+	WORD $0x6e2dfd8b // fdiv v11.4s, v12.4s, v13.4s
 	WORD $0x4ea7cd6a // fmls v10.4s, v11.4s, v7.4s
 	WORD $0x3d80032a // str q10, [x25, #0]
 	ADD $4, R7
@@ -136,17 +173,29 @@ loop5:
 	WORD $0xbd40032c // ldr s12, [x25, #0]
 	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
 	WORD $0x4e24cd6c // fmla v12.4s, v11.4s, v4.4s
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
+	WORD $0x4e3f1d8d // and v13.16b, v12.16b, v31.16b
+	WORD $0x3dc0066e // ldr q14, [x19, #16]
+	WORD $0x6eade5cd // fcmgt v13.4s, v14.4s, v13.4s
+	WORD $0x6e2059ad // mvn v13.16b, v13.16b
+	WORD $0x4e2d1d8c // and v12.16b, v12.16b, v13.16b
 	ADD R7<<2, R6, R26
 	WORD $0xbd40034d // ldr s13, [x26, #0]
 	WORD $0x6e25ddad // fmul v13.4s, v13.4s, v5.4s
 	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
 	WORD $0x4e26cd6d // fmla v13.4s, v11.4s, v6.4s
-	WORD $0x6ea1f9ab // fsqrt v11.4s, v13.4s
-	WORD $0x6e28dd6b // fmul v11.4s, v11.4s, v8.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
+	WORD $0x4e3f1dab // and v11.16b, v13.16b, v31.16b
+	WORD $0x3dc0066e // ldr q14, [x19, #16]
+	WORD $0x6eabe5cb // fcmgt v11.4s, v14.4s, v11.4s
+	WORD $0x6e20596b // mvn v11.16b, v11.16b
+	WORD $0x4e2b1dab // and v11.16b, v13.16b, v11.16b
+	WORD $0x6ea1f96d // fsqrt v13.4s, v11.4s
+	WORD $0x6e28ddad // fmul v13.4s, v13.4s, v8.4s
+	WORD $0x4e29d5ad // fadd v13.4s, v13.4s, v9.4s
 	WORD $0xbd00032c // str s12, [x25, #0]
-	WORD $0xbd00034d // str s13, [x26, #0]
-	WORD $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
+	WORD $0xbd00034b // str s11, [x26, #0]
+	WORD $0x6e2dfd8b // fdiv v11.4s, v12.4s, v13.4s
 	WORD $0x4ea7cd6a // fmls v10.4s, v11.4s, v7.4s
 	WORD $0xbd0002ea // str s10, [x23, #0]
 	ADD $1, R7
@@ -154,3 +203,13 @@ loop5:
 
 done6:
 	RET
+
+DATA constants<>+0(SB)/4, $0x7fffffff
+DATA constants<>+4(SB)/4, $0x7fffffff
+DATA constants<>+8(SB)/4, $0x7fffffff
+DATA constants<>+12(SB)/4, $0x7fffffff
+DATA constants<>+16(SB)/4, $0x00800000
+DATA constants<>+20(SB)/4, $0x00800000
+DATA constants<>+24(SB)/4, $0x00800000
+DATA constants<>+28(SB)/4, $0x00800000
+GLOBL constants<>(SB), RODATA|NOPTR, $32

@@ -10,6 +10,22 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/philox"
 )
 
+// TestAdamForgets: moments of a weight without gradients don't stay denormal.
+func TestAdamForgets(t *testing.T) {
+	eachLevel(t, func(t *testing.T, p *Passes) {
+		nan := float32(math.NaN())
+		c := AdamCoefficients(kernel.Adam{LearningRate: 1e-2, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, GradScale: 1, Step: 1000}, 0)
+		weights, grad := []float32{1, 1, 1, 1}, make([]float32, 4)
+		m, v := []float32{0x1p-126, -0x1p-126, 0x1p-125, nan}, []float32{0x1p-126, 0x1p-130, 0x1p-125, nan}
+		p.Adam(&c, weights, grad, m, v)
+		for i, want := range [][2]bool{{true, true}, {true, true}, {false, false}, {false, false}} {
+			if m[i] == 0 != want[0] || v[i] == 0 != want[1] {
+				t.Errorf("element %d: moments %g and %g", i, m[i], v[i])
+			}
+		}
+	})
+}
+
 func TestAdam(t *testing.T) {
 	eachLevel(t, func(t *testing.T, p *Passes) {
 		rng := rand.New(rand.NewPCG(13, 14))

@@ -2,44 +2,54 @@
 
 #include "textflag.h"
 
-// func rotateAVX2(cos []float32, sin []float32, x []float32, y []float32)
+// func rotateAVX2(groups int, cos []float32, sin []float32, x []float32, y []float32)
 // Requires: AVX, FMA3
-TEXT ·rotateAVX2(SB), NOSPLIT, $0-96
-	MOVQ y_len+80(FP), AX
-	MOVQ cos_base+0(FP), CX
-	MOVQ sin_base+24(FP), DX
-	MOVQ x_base+48(FP), BX
-	MOVQ y_base+72(FP), SI
-	XORQ DI, DI
-	MOVQ AX, R8
-	SUBQ $+8, R8
+TEXT ·rotateAVX2(SB), NOSPLIT, $0-104
+	MOVQ groups+0(FP), AX
+	MOVQ cos_len+16(FP), CX
+	MOVQ cos_base+8(FP), DX
+	MOVQ sin_base+32(FP), BX
+	MOVQ x_base+56(FP), SI
+	MOVQ y_base+80(FP), DI
 
-loop1:
-	CMPQ        DI, R8
-	JGT         done2
-	VMOVUPS     (BX)(DI*4), Y0
+row1:
+	SUBQ $+1, AX
+	JLT  rows2
+	XORQ R8, R8
+	MOVQ CX, R9
+	SUBQ $+8, R9
+
+loop3:
+	CMPQ        R8, R9
+	JGT         done4
+	VMOVUPS     (SI)(R8*4), Y0
 	VPERMILPS   $0xb1, Y0, Y1
-	VMULPS      (CX)(DI*4), Y0, Y0
-	VFMADD231PS (DX)(DI*4), Y1, Y0
-	VMOVUPS     Y0, (SI)(DI*4)
-	ADDQ        $+8, DI
-	JMP         loop1
+	VMULPS      (DX)(R8*4), Y0, Y0
+	VFMADD231PS (BX)(R8*4), Y1, Y0
+	VMOVUPS     Y0, (DI)(R8*4)
+	ADDQ        $+8, R8
+	JMP         loop3
 
-done2:
-	SUBQ        AX, DI
-	JEQ         finished3
-	LEAQ        tails<>+32(SB), R8
-	VMOVUPS     (R8)(DI*4), Y0
-	ADDQ        AX, DI
-	VMASKMOVPS  (BX)(DI*4), Y0, Y1
+done4:
+	SUBQ        CX, R8
+	JEQ         finished5
+	LEAQ        tails<>+32(SB), R9
+	VMOVUPS     (R9)(R8*4), Y0
+	ADDQ        CX, R8
+	VMASKMOVPS  (SI)(R8*4), Y0, Y1
 	VPERMILPS   $0xb1, Y1, Y2
-	VMASKMOVPS  (CX)(DI*4), Y0, Y3
+	VMASKMOVPS  (DX)(R8*4), Y0, Y3
 	VMULPS      Y3, Y1, Y1
-	VMASKMOVPS  (DX)(DI*4), Y0, Y3
+	VMASKMOVPS  (BX)(R8*4), Y0, Y3
 	VFMADD231PS Y3, Y2, Y1
-	VMASKMOVPS  Y1, Y0, (SI)(DI*4)
+	VMASKMOVPS  Y1, Y0, (DI)(R8*4)
 
-finished3:
+finished5:
+	LEAQ (SI)(CX*4), SI
+	LEAQ (DI)(CX*4), DI
+	JMP  row1
+
+rows2:
 	VZEROUPPER
 	RET
 

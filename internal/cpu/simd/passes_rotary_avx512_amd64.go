@@ -5,4 +5,4 @@ package simd
 // rotateAVX512 sets y = x·cos + x′·sin; x′ is x with the numbers of each pair exchanged.
 //
 //go:noescape
-func rotateAVX512(cos []float32, sin []float32, x []float32, y []float32)
+func rotateAVX512(groups int, cos []float32, sin []float32, x []float32, y []float32)

@@ -2,46 +2,56 @@
 
 #include "textflag.h"
 
-// func rotateAVX512(cos []float32, sin []float32, x []float32, y []float32)
+// func rotateAVX512(groups int, cos []float32, sin []float32, x []float32, y []float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·rotateAVX512(SB), NOSPLIT, $0-96
-	MOVQ y_len+80(FP), AX
-	MOVQ cos_base+0(FP), CX
-	MOVQ sin_base+24(FP), DX
-	MOVQ x_base+48(FP), BX
-	MOVQ y_base+72(FP), SI
-	XORQ DI, DI
-	MOVQ AX, R8
-	SUBQ $+16, R8
+TEXT ·rotateAVX512(SB), NOSPLIT, $0-104
+	MOVQ groups+0(FP), AX
+	MOVQ cos_len+16(FP), CX
+	MOVQ cos_base+8(FP), DX
+	MOVQ sin_base+32(FP), BX
+	MOVQ x_base+56(FP), SI
+	MOVQ y_base+80(FP), DI
 
-loop1:
-	CMPQ        DI, R8
-	JGT         done2
-	VMOVUPS     (BX)(DI*4), Z0
-	VPERMILPS   $0xb1, Z0, Z1
-	VMULPS      (CX)(DI*4), Z0, Z0
-	VFMADD231PS (DX)(DI*4), Z1, Z0
-	VMOVUPS     Z0, (SI)(DI*4)
-	ADDQ        $+16, DI
-	JMP         loop1
+row1:
+	SUBQ $+1, AX
+	JLT  rows2
+	XORQ R8, R8
+	MOVQ CX, R9
+	SUBQ $+16, R9
 
-done2:
-	SUBQ        AX, DI
-	JEQ         finished3
-	MOVQ        DI, R8
-	NEGQ        R8
-	MOVQ        $-1, R9
-	BZHIQ       R8, R9, R9
-	KMOVW       R9, K1
-	ADDQ        AX, DI
-	VMOVUPS.Z   (BX)(DI*4), K1, Z0
+loop3:
+	CMPQ        R8, R9
+	JGT         done4
+	VMOVUPS     (SI)(R8*4), Z0
 	VPERMILPS   $0xb1, Z0, Z1
-	VMOVUPS.Z   (CX)(DI*4), K1, Z2
+	VMULPS      (DX)(R8*4), Z0, Z0
+	VFMADD231PS (BX)(R8*4), Z1, Z0
+	VMOVUPS     Z0, (DI)(R8*4)
+	ADDQ        $+16, R8
+	JMP         loop3
+
+done4:
+	SUBQ        CX, R8
+	JEQ         finished5
+	MOVQ        R8, R9
+	NEGQ        R9
+	MOVQ        $-1, R10
+	BZHIQ       R9, R10, R10
+	KMOVW       R10, K1
+	ADDQ        CX, R8
+	VMOVUPS.Z   (SI)(R8*4), K1, Z0
+	VPERMILPS   $0xb1, Z0, Z1
+	VMOVUPS.Z   (DX)(R8*4), K1, Z2
 	VMULPS      Z2, Z0, Z0
-	VMOVUPS.Z   (DX)(DI*4), K1, Z2
+	VMOVUPS.Z   (BX)(R8*4), K1, Z2
 	VFMADD231PS Z2, Z1, Z0
-	VMOVUPS     Z0, K1, (SI)(DI*4)
+	VMOVUPS     Z0, K1, (DI)(R8*4)
 
-finished3:
+finished5:
+	LEAQ (SI)(CX*4), SI
+	LEAQ (DI)(CX*4), DI
+	JMP  row1
+
+rows2:
 	VZEROUPPER
 	RET

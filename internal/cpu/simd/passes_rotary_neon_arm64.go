@@ -5,4 +5,4 @@ package simd
 // rotateNEON sets y = x·cos + x′·sin; x′ is x with the numbers of each pair exchanged.
 //
 //go:noescape
-func rotateNEON(cos []float32, sin []float32, x []float32, y []float32)
+func rotateNEON(groups int, cos []float32, sin []float32, x []float32, y []float32)

@@ -3,29 +3,34 @@
 #include "textflag.h"
 
 // func rotateNEON
-TEXT ·rotateNEON(SB), NOSPLIT, $0-96
-	MOVD y_len+80(FP), R0
-	MOVD cos_base+0(FP), R1
-	MOVD sin_base+24(FP), R2
-	MOVD x_base+48(FP), R3
-	MOVD y_base+72(FP), R6
-	MOVD ZR, R7
-	MOVD R0, R8
-	SUBS $8, R8
+TEXT ·rotateNEON(SB), NOSPLIT, $0-104
+	MOVD groups+0(FP), R0
+	MOVD cos_len+16(FP), R1
+	MOVD cos_base+8(FP), R2
+	MOVD sin_base+32(FP), R3
+	MOVD x_base+56(FP), R6
+	MOVD y_base+80(FP), R7
 
-loop1:
-	CMP R8, R7
-	BGT done2
-	ADD R7<<2, R3, R21
+row1:
+	SUBS $1, R0
+	BLT rows2
+	MOVD ZR, R8
+	MOVD R1, R9
+	SUBS $8, R9
+
+loop3:
+	CMP R9, R8
+	BGT done4
+	ADD R8<<2, R6, R21
 	WORD $0x3dc002a0 // ldr q0, [x21, #0]
 	WORD $0x4ea00801 // rev64 v1.4s, v0.4s
-	ADD R7<<2, R1, R22
+	ADD R8<<2, R2, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	ADD R7<<2, R2, R23
+	ADD R8<<2, R3, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	ADD R7<<2, R6, R24
+	ADD R8<<2, R7, R24
 	WORD $0x3d800300 // str q0, [x24, #0]
 	WORD $0x3dc006a0 // ldr q0, [x21, #16]
 	WORD $0x4ea00801 // rev64 v1.4s, v0.4s
@@ -34,50 +39,55 @@ loop1:
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
 	WORD $0x3d800700 // str q0, [x24, #16]
-	ADD $8, R7
-	JMP loop1
-
-done2:
-	MOVD R0, R8
-	SUBS $4, R8
-
-loop3:
-	CMP R8, R7
-	BGT done4
-	ADD R7<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	WORD $0x4ea00801 // rev64 v1.4s, v0.4s
-	ADD R7<<2, R1, R26
-	WORD $0x3dc0035f // ldr q31, [x26, #0]
-	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	ADD R7<<2, R2, R21
-	WORD $0x3dc002bf // ldr q31, [x21, #0]
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	ADD R7<<2, R6, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	ADD $4, R7
+	ADD $8, R8
 	JMP loop3
 
 done4:
-	MOVD R0, R8
-	SUBS $1, R8
+	MOVD R1, R9
+	SUBS $4, R9
 
 loop5:
-	CMP R8, R7
+	CMP R9, R8
 	BGT done6
-	ADD R7<<2, R3, R23
-	WORD $0xbd4002e0 // ldr s0, [x23, #0]
+	ADD R8<<2, R6, R25
+	WORD $0x3dc00320 // ldr q0, [x25, #0]
 	WORD $0x4ea00801 // rev64 v1.4s, v0.4s
-	ADD R7<<2, R1, R24
-	WORD $0xbd400302 // ldr s2, [x24, #0]
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	ADD R7<<2, R2, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
-	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	ADD R7<<2, R6, R26
-	WORD $0xbd000340 // str s0, [x26, #0]
-	ADD $1, R7
+	ADD R8<<2, R2, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	ADD R8<<2, R3, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
+	ADD R8<<2, R7, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	ADD $4, R8
 	JMP loop5
 
 done6:
+	MOVD R1, R9
+	SUBS $1, R9
+
+loop7:
+	CMP R9, R8
+	BGT done8
+	ADD R8<<2, R6, R23
+	WORD $0xbd4002e0 // ldr s0, [x23, #0]
+	WORD $0x4ea00801 // rev64 v1.4s, v0.4s
+	ADD R8<<2, R2, R24
+	WORD $0xbd400302 // ldr s2, [x24, #0]
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	ADD R8<<2, R3, R25
+	WORD $0xbd400322 // ldr s2, [x25, #0]
+	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
+	ADD R8<<2, R7, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
+	ADD $1, R8
+	JMP loop7
+
+done8:
+	ADD R1<<2, R6, R6
+	ADD R1<<2, R7, R7
+	JMP row1
+
+rows2:
 	RET

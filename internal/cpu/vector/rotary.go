@@ -15,7 +15,7 @@ type rotaryAngles struct {
 // rotaryJob rotates tokens. All groups of a token, in every sequence, share its angles.
 type rotaryJob struct {
 	rotaryAngles
-	rotate func(cos, sin, x, y []float32)
+	rotate func(groups int, cos, sin, x, y []float32)
 	x, y   []float32
 }
 
@@ -52,9 +52,13 @@ func (j *rotaryJob) chunk(lo, hi int) {
 	whole := features / simd.RotaryGroup * simd.RotaryGroup
 	for token := lo; token < hi; token++ {
 		c, s := j.of(token % j.Tokens)
+		if whole == j.Dim {
+			j.rotate(j.Groups, c, s, row(j.x, token, j.Groups*j.Dim), row(j.y, token, j.Groups*j.Dim))
+			continue
+		}
 		for group := range j.Groups {
 			x, y := row(j.x, token*j.Groups+group, j.Dim), row(j.y, token*j.Groups+group, j.Dim)
-			j.rotate(c[:whole], s[:whole], x[:whole], y[:whole])
+			j.rotate(1, c[:whole], s[:whole], x[:whole], y[:whole])
 			for i := whole; i < features; i += 2 {
 				x0, x1 := x[i], x[i+1]
 				y[i], y[i+1] = x0*c[i]+x1*s[i], x1*c[i+1]+x0*s[i+1]

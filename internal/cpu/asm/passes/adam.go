@@ -22,8 +22,10 @@ func adam(g *gen) {
 				g.fma(up, weight, decay)
 				first := g.mul(g.load(at, m), beta1)
 				g.fma(first, up, rest1)
+				first = g.flush(first)
 				second := g.mul(g.load(at, v), beta2)
 				g.fma(second, g.mul(up, up), rest2)
+				second = g.flush(second)
 				below := g.mul(g.sqrt(second), correction)
 				below = g.add(below, eps)
 				g.store(at, first, m)
@@ -32,4 +34,16 @@ func adam(g *gen) {
 				g.store(at, weight, p)
 			})
 		})
+}
+
+// flush is x, and 0 where x is a denormal number. The first moment of a weight without gradients is denormal after 800 steps, and
+// rounding keeps it so for ever; vectors with such numbers take an Intel processor 15 times as long.
+func (g *gen) flush(x vec) vec {
+	large := g.compare(notLess, g.abs(x), k(0x1p-126)) // NaN passes
+	if !g.wide {
+		return g.and(x, large)
+	}
+	y := g.vec()
+	g.VMOVAPS_Z(x, large, y)
+	return y
 }
