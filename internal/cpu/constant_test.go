@@ -56,7 +56,7 @@ func TestConstantWeightsBF16(t *testing.T) {
 func checkConstants(t *testing.T, level simd.Level, arithmetic gemm.Arithmetic, cases []constantCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			d := newDevice(level, 2, arithmetic)
+			d := NewIn(level, 2, arithmetic)
 			defer d.Close()
 			rng := rand.New(rand.NewPCG(3, 4))
 			size := max(1, c.KH*c.KW) * c.C * c.O

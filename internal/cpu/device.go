@@ -24,13 +24,13 @@ func New(level simd.Level, threads int, precision kernel.Precision) kernel.Devic
 	if level == simd.Portable {
 		return portable.New[float32](nameOf(level), pool.New(threads))
 	}
-	d := newDevice(level, threads, gemm.ArithmeticOf(level, precision))
+	d := NewIn(level, threads, gemm.ArithmeticOf(level, precision))
 	d.products.RoundConstants = precision == kernel.Medium
 	return d
 }
 
-// newDevice returns the device with the kernel set of a level that has some, and products in an arithmetic that this processor has.
-func newDevice(level simd.Level, threads int, arithmetic gemm.Arithmetic) *Device {
+// NewIn is New for products in an arithmetic that this processor has, and for a level that isn't portable.
+func NewIn(level simd.Level, threads int, arithmetic gemm.Arithmetic) *Device {
 	p := pool.New(threads)
 	products := gemm.New(level, arithmetic, p)
 	return &Device{
