@@ -28,8 +28,9 @@ type operand struct {
 	low    int // bytes from numbers to their low parts, where they are split
 }
 
-// The least sizes for which bfloat16 pays. A block of 32 queries, 32 keys and 64 features takes 1 µs at the peak of float32. On AMX, it
-// takes 0.1 µs for its products, and 0.7 µs to round queries and weights, to configure tiles twice and to store and finish sums.
+// The least sizes for which bfloat16 pays. At these sizes, a head takes 1.9 µs at a core's peak of 140 GF/s in float32. On AMX, as
+// counted in docs/performance.md, it takes 0.6 µs for its products, which is mostly configuring tiles and finishing sums, 0.2 µs to round
+// queries and weights, and 0.7 µs to round and pack keys and values, which more queries share.
 const pairedQueries, pairedKeys, pairedDim = 32, 64, 32
 
 // paired reports whether the products of an attention are computed in bfloat16.
