@@ -46,7 +46,7 @@ type DeviceOptions struct {
 	Threads int    // number of threads that compute, 4096 at most; 0 or less is one per processor
 	Kernels string // "", "auto", "portable", "avx2", "avx512" or "neon"
 
-	// Precision is the lowest precision of matrix products and convolutions of float32 tensors that is allowed, as in
+	// Precision is the lowest precision of matrix products, convolutions and attention of float32 tensors that is allowed, as in
 	// PyTorch's set_float32_matmul_precision. "highest" (or "") is float32. "high" is TF32 on a GPU and, on the processor,
 	// three products of operands that are split into two bfloat16 numbers. "medium" rounds operands to bfloat16 and sums in
 	// float32; on the processor, it rounds only the weights where few rows are multiplied by frozen weights, since reading them
@@ -146,8 +146,8 @@ func (d *Device) Remark() string { return d.remark }
 // Name returns the device and its kernel set: "cpu/avx512".
 func (d *Device) Name() string { return d.kernels.Name() }
 
-// Precision returns the precision of matrix products and convolutions of float32 tensors. On a GPU it is that of [DeviceOptions].
-// On the processor it is the lowest that the options allow, if that is faster than float32 for some of them, and "highest" otherwise.
+// Precision returns the precision of matrix products, convolutions and attention of float32 tensors. On a GPU it is that of
+// [DeviceOptions]. On the processor it is the lowest that the options allow, if that is faster than float32 for some of them, and "highest" otherwise.
 func (d *Device) Precision() string { return d.kernels.Features().Precision.String() }
 
 // Close ends the device's worker goroutines. Its tensors stay usable, at the speed of one thread.

@@ -26,7 +26,7 @@ func addDeviceFlags(c *cobra.Command) *deviceFlags {
 	c.Flags().IntVar(&f.options.Threads, "threads", 0, "worker threads (0: one for each processor)")
 	c.Flags().StringVar(&f.options.Kernels, "kernels", "auto", "CPU kernel set: auto, portable, avx2, avx512 or neon")
 	c.Flags().StringVar(&f.options.Precision, "precision", "highest",
-		"lowest precision of matrix products and convolutions: highest (float32), high or medium (bfloat16)")
+		"lowest precision of matrix products, convolutions and attention: highest (float32), high or medium (bfloat16)")
 	return f
 }
 

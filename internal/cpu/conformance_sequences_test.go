@@ -9,45 +9,9 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// randomMask draws a mask of n×n positions, with tiles that are full, empty and mixed, and maybe places out of order.
-func randomMask(t *rapid.T, s source, n int) func(m *memory) *kernel.AttentionMask {
-	words := (n + 31) / 32
-	tiles := (n + kernel.AttentionTile - 1) / kernel.AttentionTile
-	order := make([]int32, n)
-	for i := range order {
-		order[i] = int32(i)
-	}
-	shuffled := rapid.Bool().Draw(t, "places out of order")
-	if shuffled {
-		s.Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
-	}
-	rows, bits := make([]int32, n*words), make([]int32, n*words)
-	starts, list := []int32{0}, []int32(nil)
-	for qt := range tiles {
-		for kt := range words {
-			kind := s.IntN(3) // nothing, something, all
-			for q := qt * 32; q < min(n, qt*32+32); q++ {
-				for k := kt * 32; k < min(n, kt*32+32); k++ {
-					if kind == 2 || kind == 1 && s.IntN(3) > 0 {
-						bits[q*words+kt] |= 1 << (k % 32)
-						position, key := order[q], order[k]
-						rows[int(position)*words+int(key)/32] |= 1 << (key % 32)
-					}
-				}
-			}
-			if kind > 0 {
-				list = append(list, int32(2*kt+kind-1))
-			}
-		}
-		starts = append(starts, int32(len(list)))
-	}
-	return func(m *memory) *kernel.AttentionMask {
-		mask := &kernel.AttentionMask{Queries: n, Keys: n, Rows: m.ints(rows), Bits: m.ints(bits), Starts: m.ints(starts), Tiles: m.ints(list)}
-		if shuffled {
-			mask.Order = m.ints(order)
-		}
-		return mask
-	}
+// randomMask draws a mask of n×n positions.
+func randomMask(t *rapid.T, s source, n int) cputest.Mask {
+	return cputest.RandomMask(s.Rand, n, rapid.Bool().Draw(t, "places out of order"))
 }
 
 func TestConformanceAttention(t *testing.T) {
@@ -63,9 +27,10 @@ func TestConformanceAttention(t *testing.T) {
 		a.RowQ, a.RowK, a.RowV, a.RowY = 3*width, 3*width, 3*width, width+1
 		a.BatchQ, a.BatchK, a.BatchV, a.BatchY = n*a.RowQ, n*a.RowK, n*a.RowV, n*a.RowY
 		qkv, gy := s.floats(a.Batch*n*a.RowQ).floats, s.floats(a.Batch*n*a.RowY).floats
-		var mask func(m *memory) *kernel.AttentionMask
+		var mask *cputest.Mask
 		if rapid.Bool().Draw(t, "mask") {
-			mask = randomMask(t, s, n)
+			drawn := randomMask(t, s, n)
+			mask = &drawn
 		}
 		var keep []int32
 		if rapid.Bool().Draw(t, "keep") {
@@ -76,7 +41,7 @@ func TestConformanceAttention(t *testing.T) {
 		prepare := func(m *memory) (kernel.Attention, kernel.Buffer) {
 			a := a
 			if mask != nil {
-				a.Mask = mask(m)
+				a.Mask = mask.On(m.ints)
 			}
 			if keep == nil {
 				return a, kernel.Buffer{}
@@ -115,7 +80,7 @@ func TestAttentionNaN(t *testing.T) {
 		conform(t, "Attention with NaN", 2e-4, 2, func(m *memory) {
 			a := kernel.Attention{
 				Batch: 1, Heads: 1, Dim: dim, Queries: n, Keys: n, Scale: 1,
-				RowQ: 3 * dim, RowK: 3 * dim, RowV: 3 * dim, RowY: dim, Mask: mask(m),
+				RowQ: 3 * dim, RowK: 3 * dim, RowV: 3 * dim, RowY: dim, Mask: mask.On(m.ints),
 			}
 			x := m.in(qkv)
 			m.Attention(a, x, x.Slice(dim, x.Len-dim), x.Slice(2*dim, x.Len-2*dim), kernel.Buffer{}, m.out(n*dim), kernel.Buffer{})

@@ -11,61 +11,96 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// TestConstantWeights has convolutions and products with weights that are named constant: the first time, again, with more
-// rows, with other weights, and when there is no room for more. The test changes weights in spite of the promise, which shows what is kept.
+// constantCase is a convolution, or a matrix where it is that of 1×1 pixels, with weights that are named constant.
+type constantCase struct {
+	name string
+	kernel.Conv
+	transposed bool // the matrix
+}
+
+var (
+	constantMatrix = kernel.Conv{N: 600, C: 1300, O: 70} // two blocks and a panel that isn't whole
+	constantCases  = []constantCase{
+		{"Winograd's", conformanceWinograd[1], false}, {"direct", severalBlocks, false},
+		{"matrix", constantMatrix, false}, {"transposed", constantMatrix, true},
+	}
+	// smallConstantCases have two blocks of taps, input gradients with one tap or several, two blocks of a depth, and panels that aren't
+	// whole.
+	smallConstantCases = []constantCase{
+		{"direct", kernel.Conv{
+			N: 2, H: 8, W: 8, C: 64, O: 40, OH: 4, OW: 4, KH: 3, KW: 3, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1,
+		}, false},
+		{"matrix", kernel.Conv{N: 32, C: 530, O: 35}, false}, {"transposed", kernel.Conv{N: 32, C: 530, O: 35}, true},
+	}
+)
+
+// TestConstantWeights has convolutions and products with weights that are named constant.
 func TestConstantWeights(t *testing.T) {
-	const depth, width, rows = 1300, 70, 600 // of a matrix, in two blocks and a panel that isn't whole
-	for _, level := range simd.Levels()[1:] {
-		for _, c := range []struct {
-			name string
-			kernel.Conv
-		}{
-			{"Winograd's", conformanceWinograd[1]}, {"direct", severalBlocks}, {"matrix", kernel.Conv{}},
-		} {
-			t.Run(level.String()+"/"+c.name, func(t *testing.T) {
-				d := New(level, 2, kernel.Highest).(*Device)
-				defer d.Close()
-				rng := rand.New(rand.NewPCG(3, 4))
-				matrix, size := c.N == 0, c.KH*c.KW*c.C*c.O
-				if matrix {
-					size = depth * width
-				}
-				operand := cputest.Noise(rng, 2*max(c.N*max(c.H*c.W*c.C, c.OH*c.OW*c.O), rows*depth))
-				run := func(times int, constant uint64, w []float32) []float32 {
-					if matrix {
-						y := make([]float32, times*rows*width)
-						g := kernel.Gemm{M: times * rows, N: width, K: depth, LdA: depth, LdB: width, LdC: width, Constant: constant}
-						d.Gemm(g, kernel.Host(operand), kernel.Host(w), kernel.Buffer{}, kernel.Host(y))
-						return y
-					}
-					v := c.Conv
-					v.N, v.Constant = times*v.N, constant
-					forward, input := make([]float32, v.N*v.OH*v.OW*v.O), make([]float32, v.N*v.H*v.W*v.C)
-					d.Conv2d(v, kernel.Host(operand[:len(input)]), kernel.Host(w), kernel.Buffer{}, kernel.Host(forward))
-					d.Conv2dBackwardInput(v, kernel.Host(operand[:len(forward)]), kernel.Host(w), kernel.Buffer{}, kernel.Host(input))
-					return append(forward, input...)
-				}
-				check := func(what string, times int, constant uint64, given, want []float32) {
-					t.Helper()
-					if !slices.Equal(run(times, constant, given), run(times, 0, want)) {
-						t.Errorf("%s: the results differ", what)
-					}
-				}
-				w, other := cputest.Noise(rng, size), cputest.Noise(rng, size)
-				check("the first time", 1, 7, w, w)
-				check("again", 1, 7, other, w)
-				check("more rows", 2, 7, other, w)
-				check("other weights", 1, 8, other, other)
-				d.products.Constants.Size = gemm.MostConstants
-				check("no room", 1, 9, w, w)
-				check("no room, changed", 1, 9, other, other)
-				d.products.Constants.Calls += gemm.StaleConstant + 1
-				check("room of models that are gone", 1, 9, other, other)
-				d.products.Constants.Size = 0
-				check("room again", 1, 9, other, other)
-				check("kept again", 1, 9, w, other)
-			})
+	cputest.EachLevel(t, func(t *testing.T, level simd.Level) { checkConstants(t, level, gemm.Float32, constantCases) })
+}
+
+// TestConstantWeightsBF16 is TestConstantWeights in bfloat16.
+func TestConstantWeightsBF16(t *testing.T) {
+	all := []gemm.Arithmetic{gemm.BFloat16, gemm.SplitBFloat16, gemm.BFloat16Tiles, gemm.SplitBFloat16Tiles}
+	cputest.EachBF16(t, all, 1, func(t *testing.T, a gemm.Arithmetic) {
+		cases := constantCases
+		if a.Tiles() {
+			cases = smallConstantCases
 		}
+		checkConstants(t, simd.AVX512, a, cases)
+	})
+}
+
+// checkConstants computes with constant weights the first time, again, with more rows, with other weights, and when there is no room for
+// more. It changes weights in spite of the promise, which shows what is kept.
+func checkConstants(t *testing.T, level simd.Level, arithmetic gemm.Arithmetic, cases []constantCase) {
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			d := NewIn(level, 2, arithmetic)
+			defer d.Close()
+			rng := rand.New(rand.NewPCG(3, 4))
+			size := max(1, c.KH*c.KW) * c.C * c.O
+			operand := cputest.Noise(rng, 2*c.N*max(max(1, c.H*c.W)*c.C, c.OH*c.OW*c.O))
+			run := func(times int, constant uint64, w []float32) []float32 {
+				if c.KH == 0 {
+					y := make([]float32, times*c.N*c.O)
+					g := kernel.Gemm{M: times * c.N, N: c.O, K: c.C, LdA: c.C, LdB: c.O, LdC: c.O, Constant: constant}
+					if g.TransB = c.transposed; g.TransB {
+						g.LdB = c.C
+					}
+					d.Gemm(g, kernel.Host(operand), kernel.Host(w), kernel.Buffer{}, kernel.Host(y))
+					return y
+				}
+				v := c.Conv
+				v.N, v.Constant = times*v.N, constant
+				forward, input := make([]float32, v.N*v.OH*v.OW*v.O), make([]float32, v.N*v.H*v.W*v.C)
+				d.Conv2d(v, kernel.Host(operand[:len(input)]), kernel.Host(w), kernel.Buffer{}, kernel.Host(forward))
+				d.Conv2dBackwardInput(v, kernel.Host(operand[:len(forward)]), kernel.Host(w), kernel.Buffer{}, kernel.Host(input))
+				return append(forward, input...)
+			}
+			check := func(what string, times int, constant uint64, given, want []float32) {
+				t.Helper()
+				if !slices.Equal(run(times, constant, given), run(times, 0, want)) {
+					t.Errorf("%s: the results differ", what)
+				}
+			}
+			w, other := cputest.Noise(rng, size), cputest.Noise(rng, size)
+			check("the first time", 1, 7, w, w)
+			check("again", 1, 7, other, w)
+			if arithmetic.Tiles() {
+				return // the cache is the same, and emulated tiles take long
+			}
+			check("more rows", 2, 7, other, w)
+			check("other weights", 1, 8, other, other)
+			d.products.Constants.Size = gemm.MostConstants
+			check("no room", 1, 9, w, w)
+			check("no room, changed", 1, 9, other, other)
+			d.products.Constants.Calls += gemm.StaleConstant + 1
+			check("room of models that are gone", 1, 9, other, other)
+			d.products.Constants.Size = 0
+			check("room again", 1, 9, other, other)
+			check("kept again", 1, 9, w, other)
+		})
 	}
 }
 

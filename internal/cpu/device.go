@@ -21,18 +21,26 @@ import (
 // New returns the float32 device with the kernel set of a level, which the processor must have, the given number of threads (0 or
 // less: one for each processor) and products of the given precision.
 func New(level simd.Level, threads int, precision kernel.Precision) kernel.Device {
-	name, p := fmt.Sprintf("cpu/%v", level), pool.New(threads)
 	if level == simd.Portable {
-		return portable.New[float32](name, p)
+		return portable.New[float32](nameOf(level), pool.New(threads))
 	}
-	arithmetic := gemm.ArithmeticOf(level, precision)
+	d := NewIn(level, threads, gemm.ArithmeticOf(level, precision))
+	d.products.RoundConstants = precision == kernel.Medium
+	return d
+}
+
+// NewIn is New for products in an arithmetic that this processor has, and for a level that isn't portable.
+func NewIn(level simd.Level, threads int, arithmetic gemm.Arithmetic) *Device {
+	p := pool.New(threads)
 	products := gemm.New(level, arithmetic, p)
-	products.RoundConstants = precision == kernel.Medium
 	return &Device{
-		Device: vector.New(name, simd.PassesFor(level), p), arithmetic: arithmetic,
+		Device: vector.New(nameOf(level), simd.PassesFor(level), p), arithmetic: arithmetic,
 		products: products, convolutions: conv.New(products), attention: attention.New(products),
 	}
 }
+
+// nameOf is the name of a device.
+func nameOf(level simd.Level) string { return fmt.Sprintf("cpu/%v", level) }
 
 // NewFloat64 returns the portable device with float64 elements.
 func NewFloat64(threads int) kernel.Device {

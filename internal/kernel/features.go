@@ -8,7 +8,7 @@ type Features struct {
 	HostMemory bool
 	// Threads is the number of threads that compute, 1 on a GPU.
 	Threads int
-	// Precision is the lowest that products of float32 matrices and convolutions have.
+	// Precision is the lowest that products of float32 matrices, convolutions and attention have.
 	Precision Precision
 	// OnlyWeights reports that only products of few rows and constant weights, as in generation, have this precision: their weights are
 	// rounded. All other products are more precise.

@@ -2,7 +2,7 @@ package kernel
 
 import "fmt"
 
-// Precision is the precision of products and convolutions of float32 tensors, as in PyTorch's
+// Precision is the precision of products, convolutions and attention of float32 tensors, as in PyTorch's
 // torch.set_float32_matmul_precision. Tensors are float32 in all cases.
 type Precision int
 

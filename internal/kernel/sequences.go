@@ -11,8 +11,8 @@ type AttentionMask struct {
 	Rows          Buffer // int32 [Queries, Words]: bit k%32 of word k/32 is 1 if the query attends to key k
 	Bits          Buffer // the same, indexed by places
 	Order         Buffer // int32 [Queries]: the position at each place; nil where they are the same
-	// Tiles (int32) lists, for each tile of queries, the tiles of keys that are not fully masked: twice the number of the tile, plus
-	// 1 if nothing in it is masked. Starts (int32, one more than tiles of queries) is where each list begins and ends.
+	// Tiles (int32) lists, for each tile of queries, the tiles of keys that are not fully masked, in ascending order: twice the number
+	// of the tile, plus 1 if nothing in it is masked. Starts (int32, one more than tiles of queries) is where each list begins and ends.
 	Starts, Tiles Buffer
 }
 

@@ -1,4 +1,5 @@
-// Package attention computes softmax(scale·q·kᵀ)·v and its gradient for float32 (Vaswani et al., 2017, eq. 1) on the processor.
+// Package attention computes softmax(scale·q·kᵀ)·v and its gradient for float32 (Vaswani et al., 2017, eq. 1) on the processor. Its
+// products are computed in the arithmetic of a gemm.Engine where they are large enough.
 package attention
 
 import (
@@ -13,9 +14,9 @@ import (
 // [queries, keys] matrix. Fully masked tiles of keys are skipped; the keys of the other tiles are the columns of the block.
 type Engine struct {
 	*gemm.Engine
-	workers   []*worker
-	job       job
-	evenParts [kernel.AttentionTile + 1][]rowRange
+	workers         []*worker
+	job             job
+	plain, bfloat16 form
 
 	runHead, runRowsOfHead, runHeadGrad func(task, worker int) // bound once: binding allocates
 }
@@ -27,26 +28,29 @@ type job struct {
 	bits          []int32 // of the mask, by place
 	starts, tiles []int32 // the tiles of keys that each tile of queries attends to
 	width         int     // Dim rounded up to whole panels
+	row           int     // numbers from a row of scores, or of transposed sums, to the next
+	form                  // of its products
 }
 
 // worker is the scratch memory of a worker. Keys and queries are in the order of places.
 type worker struct {
 	*gemm.Worker
-	keys, values                 []float32 // [keys, width]
-	keysAcross, valuesAcross     []float32 // panels [D, W] of the transposed
-	gKeys, gValues               []float32 // [keys, width]
-	queries, gOut, out, gQueries []float32 // [tile, width]
-	scores, gScores              []float32 // [tile, keys]
-	dropped                      []uint32  // bits of the keys that Keep excludes
-	columns                      []columnRun
-	masked                       []columnRun
+	down, keysAcross, valuesAcross []float32 // packed keys or values
+	gKeys, gValues                 []float32 // sums
+	queries, gOut, out, gQueries   []float32 // [tile, width]
+	scores, gScores                []float32 // [tile, row]
+	scaled, panels, collected      []float32 // of inBFloat16: rows of keys, panels of weights, and sums that aren't transposed
+	dropped                        []uint32  // bits of the keys that Keep excludes
+	columns                        []columnRun
+	masked                         []columnRun
 
-	left [kernel.AttentionTile]uintptr // addresses of the rows that score multiplies
+	left [kernel.AttentionTile]uintptr // addresses of the rows of a left operand
 }
 
 // New returns an engine that computes attention with the register tiles of another one.
 func New(g *gemm.Engine) *Engine {
-	p := &Engine{Engine: g, evenParts: evenParts(g.Height)}
+	p := &Engine{Engine: g}
+	p.plain, p.bfloat16 = &inFloat32{p, evenParts(g.Height)}, &inBFloat16{p}
 	for _, w := range g.Workers {
 		p.workers = append(p.workers, &worker{Worker: w})
 	}
@@ -60,7 +64,11 @@ const skinnyQueries = 4
 // start sets up the job.
 func (p *Engine) start(a portable.Attention[float32]) {
 	p.Begin()
-	p.job = job{Attention: a, width: gemm.Ceil(a.Dim, p.Width()) * p.Width()}
+	p.job = job{Attention: a, width: gemm.Ceil(a.Dim, p.Width()) * p.Width(), row: p.rowOf(a.Keys), form: p.plain}
+	if p.paired(a.Queries, a.Keys, a.Dim) {
+		p.job.form = p.bfloat16
+		p.NeedBlank(max(p.job.width, p.job.row))
+	}
 	if m := a.Mask; m != nil {
 		p.job.order, p.job.bits = kernel.Slice[int32](m.Order), kernel.Slice[int32](m.Bits)
 		p.job.starts, p.job.tiles = kernel.Slice[int32](m.Starts), kernel.Slice[int32](m.Tiles)
@@ -98,19 +106,4 @@ func (a *job) position(place int) int {
 		return place
 	}
 	return int(a.order[place])
-}
-
-// rowRange is n rows from row from on.
-type rowRange struct{ from, n int }
-
-// evenParts cuts each number of rows up to a tile of queries into register tiles of nearly equal height.
-func evenParts(height int) (all [kernel.AttentionTile + 1][]rowRange) {
-	for n := range all {
-		tiles := gemm.Ceil(n, height)
-		for i := range tiles {
-			from := gemm.Split(n, i, tiles)
-			all[n] = append(all[n], rowRange{from, gemm.Split(n, i+1, tiles) - from})
-		}
-	}
-	return all
 }

@@ -52,8 +52,8 @@ func (a *job) noteDropped(w *worker, b int) {
 	}
 }
 
-// mask sets masked scores to −∞, in rows of stride numbers for n queries from place on.
-func (a *job) mask(w *worker, scores []float32, stride, place, n int) {
+// mask sets masked scores to −∞, for n queries from place on.
+func (a *job) mask(w *worker, scores []float32, place, n int) {
 	inf := float32(math.Inf(-1))
 	for _, run := range w.masked {
 		for at := 0; at < run.n; at += 32 {
@@ -68,7 +68,7 @@ func (a *job) mask(w *worker, scores []float32, stride, place, n int) {
 				if a.bits != nil {
 					hidden |= ^uint32(a.bits[(place+i)*a.Mask.Words()+tile])
 				}
-				row := scores[i*stride+run.column+at:]
+				row := scores[i*a.row+run.column+at:]
 				for hidden &= present; hidden != 0; hidden &= hidden - 1 {
 					row[bits.TrailingZeros32(hidden)] = inf
 				}

@@ -5,7 +5,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Arithmetic is what products and convolutions are computed in. Everything else, attention included, is float32. In the bfloat16
+// Arithmetic is what products, convolutions and the products of attention are computed in. Everything else is float32. In the bfloat16
 // arithmetics, denormal float32 operands count as zero, split operands below 2⁻¹⁰⁹ lose their low part, and a sum that overflows
 // float32 may give NaN instead of an infinity. Infinite and NaN operands give what they give in float32.
 type Arithmetic int

@@ -84,32 +84,44 @@ func (h *BF16Kernels) round(t *simd.Rounding) {
 	}
 }
 
-// MultiplyRows computes a block of height rows, each of the given number of vectors, with the depth along the rows of A.
+// MultiplyRows computes a block of height rows for each panel of t, of the given number of vectors, with the depth along the rows of A.
 func (h *BF16Kernels) MultiplyRows(w *Worker, t *simd.Tile, vectors, height int) {
-	switch {
-	case h.Tiles != nil:
+	if h.Tiles != nil {
 		h.multiplyTiles(w, t, vectors, height)
-	case h.Split:
-		h.threeProducts(t, h.Rows[vectors-1][height], height)
-	default:
-		h.Rows[vectors-1][height](t)
+		return
 	}
+	h.multiplyVectors(t, h.Rows[vectors-1][height], vectors, height)
 }
 
 // MultiplyColumns is MultiplyRows with the depth down the columns of A, which PairTiles has gathered.
 func (h *BF16Kernels) MultiplyColumns(w *Worker, t *simd.Tile, vectors, height int) {
-	switch {
-	case h.Tiles != nil:
+	if h.Tiles != nil {
 		h.multiplyTiles(w, t, vectors, height)
-	case h.Split:
-		h.threeProducts(t, h.Columns[vectors-1][height], 0)
-	default:
-		h.Columns[vectors-1][height](t)
+		return
 	}
+	h.multiplyVectors(t, h.Columns[vectors-1][height], vectors, 0)
 }
 
-// threeProducts computes a block of split operands with a plain microkernel: hi·lo + hi·hi + lo·hi. A has the addresses
-// of rows rows for each tap; with 0 rows it is gathered columns.
+// multiplyVectors computes a block for each panel of t with a microkernel for one panel. A has the addresses of rows rows for each
+// tap; with 0 rows it is gathered columns.
+func (h *BF16Kernels) multiplyVectors(t *simd.Tile, kernel func(*simd.Tile), vectors, rows int) {
+	const vector = 64 // bytes
+	b, offset, bias := t.B, t.COffset, t.Bias
+	for range t.Panels {
+		if h.Split {
+			h.threeProducts(t, kernel, rows)
+		} else {
+			kernel(t)
+		}
+		t.B += uintptr(t.BPanel)
+		if t.COffset += vector * vectors; t.Bias != 0 {
+			t.Bias += uintptr(vector * vectors)
+		}
+	}
+	t.B, t.COffset, t.Bias = b, offset, bias
+}
+
+// threeProducts computes a block of split operands with a plain microkernel: hi·lo + hi·hi + lo·hi; see multiplyVectors.
 func (h *BF16Kernels) threeProducts(t *simd.Tile, kernel func(*simd.Tile), rows int) {
 	whole, table := *t, unsafe.Slice(t.A, t.Taps*rows)
 	t.B, t.Bias, t.Act = whole.B+uintptr(t.BLow), 0, simd.ActNone

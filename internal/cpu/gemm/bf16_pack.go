@@ -46,7 +46,7 @@ func (p *Engine) pairPanels(w *Worker, q *panels, b Matrix, taps []Tap, from, to
 	for n := q.n0; n < q.n1; n += p.Width() {
 		columns, panel := min(p.Width(), q.n1-n), q.packed[(n-q.n0)*q.depth:]
 		if b.Transposed {
-			p.packPaired(w, b, taps, from, to, n, columns, Address(panel), q.low)
+			p.PackPaired(w, b, taps, from, to, n, columns, Address(panel), q.low)
 			continue
 		}
 		w.pairing = simd.Pairing{
@@ -56,9 +56,9 @@ func (p *Engine) pairPanels(w *Worker, q *panels, b Matrix, taps []Tap, from, to
 	}
 }
 
-// packPaired packs the panel of columns from n on of a matrix that is stored transposed. Rounding its rows makes pairs, which are
+// PackPaired packs the panel of columns from n on of a matrix that is stored transposed. Rounding its rows makes pairs, which are
 // then transposed.
-func (p *Engine) packPaired(w *Worker, b Matrix, taps []Tap, from, to, n, columns int, panel uintptr, low int) {
+func (p *Engine) PackPaired(w *Worker, b Matrix, taps []Tap, from, to, n, columns int, panel uintptr, low int) {
 	depth, across := p.BF16.PairsOf(to-from), Ceil(columns, p.Lanes)*p.Lanes
 	for _, tap := range taps {
 		for column := 0; column < across; column += 8 {
@@ -87,8 +87,14 @@ func (p *Engine) PairPanel(w *Worker, dst, panel uintptr, rows, low int) {
 	for i := range table {
 		table[i] = panel + uintptr(4*p.Width()*i)
 	}
+	p.PairRows(w, dst, table, 0, p.Width(), low)
+}
+
+// PairRows rounds up to Width columns of the rows in table, from an offset in bytes on, to a whole panel of pairs at dst. The table
+// has the capacity for rows that fill a tile. Columns that are missing become zeros.
+func (p *Engine) PairRows(w *Worker, dst uintptr, table []uintptr, offset, columns, low int) {
 	table = p.filled(table)
-	w.pairing = simd.Pairing{Dst: dst, Rows: &table[0], Count: len(table) / 2, Columns: p.Width(), Low: low}
+	w.pairing = simd.Pairing{Dst: dst, Rows: &table[0], Offset: offset, Count: len(table) / 2, Columns: columns, Low: low}
 	p.BF16.pair(2, &w.pairing)
 }
 

@@ -20,6 +20,7 @@ type Constant struct {
 	M, R              int // of Winograd's F(m×m, r×r); 0 for panels and rounded weights
 	Transposed        bool
 	first, last, taps int  // of panels: the offsets of the weights of the first and the last tap, and the number of taps
+	paired            bool // panels in bfloat16
 	rounded           bool // to bfloat16, see roundedWeights
 }
 
@@ -59,17 +60,22 @@ func (c *constants) Room(name Constant, size int) (room []float32, kept bool) {
 	return room, false
 }
 
-// keepPanels packs all of a job's B if it is constant and its tasks would pack it, or finds it packed.
+// name is the key of a job's B in panels.
+func (j *RowsJob) name() Constant {
+	return Constant{
+		Weights: j.Constant, Transposed: j.B.Transposed, paired: j.Paired,
+		first: j.Taps[0].Weight, last: j.Taps[len(j.Taps)-1].Weight, taps: len(j.Taps),
+	}
+}
+
+// keepPanels packs all of a job's B in float32 if it is constant and its tasks would pack it, or finds it packed.
 func (p *Engine) keepPanels(j *RowsJob) {
 	raw := !j.B.Transposed && Ceil(j.M, j.mTasks) <= rawRows && !p.Uniform // few rows read a B in panels faster, too
 	if j.Constant == 0 || j.Paired || j.Batch > 1 || raw || len(j.Taps) == 0 {
 		return
 	}
-	name := Constant{
-		Weights: j.Constant, Transposed: j.B.Transposed, first: j.Taps[0].Weight, last: j.Taps[len(j.Taps)-1].Weight, taps: len(j.Taps),
-	}
 	kept := false
-	if j.kept, kept = p.Constants.Room(name, len(j.Taps)*j.Depth*Ceil(j.N, p.Width())*p.Width()); j.kept == nil || kept {
+	if j.kept, kept = p.Constants.Room(j.name(), len(j.Taps)*j.Depth*Ceil(j.N, p.Width())*p.Width()); j.kept == nil || kept {
 		return
 	}
 	p.keeping = j

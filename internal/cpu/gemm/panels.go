@@ -110,12 +110,12 @@ func (p *Engine) pack(w *Worker, b Matrix, from, to, n, columns int, panel []flo
 	}
 }
 
-// place sets t to read the panel that begins with column n, and returns its width in vectors. On AMX, t reads all whole panels from
-// there on.
+// place sets t to read the panel that begins with column n, and returns its width in vectors. In bfloat16, t reads all whole panels
+// from there on.
 func (q *panels) place(t *simd.Tile, n int) (vectors int) {
 	t.Columns, t.COffset, t.BLow = min(q.Width(), q.n1-n), 4*n, q.low
 	t.Panels, t.BPanel = 1, 4*q.Width()*q.depth
-	if q.paired && q.BF16.Tiles != nil {
+	if q.paired {
 		t.Panels = max(1, (q.n1-n)/q.Width())
 	}
 	vectors = Ceil(t.Columns, q.Lanes)

@@ -12,7 +12,7 @@ type RowsJob struct {
 	A, C        Grid   // rows of A and C
 	*Padding           // of A's images, one for each product of the batch, or nil
 	B           Matrix // of the first tap
-	Constant    uint64 // not 0: name of a B whose panels are kept, see keepPanels
+	Constant    uint64 // not 0: name of a B whose panels are kept, see keepPanels and shareRowsOf
 	Epilogue
 
 	kept    []float32 // B in panels, or nil
@@ -59,14 +59,18 @@ func (p *Engine) AddRows(j RowsJob) {
 	panels := Ceil(j.N, p.Width())
 	most := p.mostPanels(Ceil(total, j.Blocks), j.Paired) // panels that a task may hold
 	j.nTasks, j.mTasks = Ceil(panels, most), 1
-	if p.divided(j.Batch * j.M * j.N * max(total, 16)) {
+	divided := p.divided(j.Batch * j.M * j.N * max(total, 16))
+	if j.Paired {
+		j.sharing = p.shareRowsOf(&j, divided)
+	}
+	if divided {
 		c := cutting{batch: j.Batch, units: Ceil(j.M, p.unit(&j)), panels: panels, minN: j.nTasks, perPanel: packCost, perUnits: gatherCost}
 		c.maxM = max(j.M/(8*p.Tallest(j.Paired)), c.units/2, 1)
-		if j.Constant != 0 {
+		if j.Constant != 0 && !j.Paired {
 			c.perPanel = 0 // packed once for all products, see keepPanels
 		}
-		if s, ok := p.shareRowsOf(&j); ok {
-			j.sharing, c.maxM, c.perPanel, c.perUnits = s, c.units, 0, roundCost
+		if j.sharing.regions > 0 {
+			c.maxM, c.perPanel, c.perUnits = c.units, 0, roundCost
 		}
 		j.mTasks, j.nTasks = p.cut(c)
 	}

@@ -1,7 +1,8 @@
 package gemm
 
 // In bfloat16, the tasks of a product share B: it is packed once, in parallel, before they start. Otherwise each task down the rows
-// would round all the panels that it uses, which takes as long as multiplying them by some hundred rows of A.
+// would round all the panels that it uses, which takes as long as multiplying them by some hundred rows of A. A constant B is packed
+// for all products, and its panels are kept in half the room of float32; split numbers need all of it.
 
 // mostShared is the largest number of elements of a shared B: 64 MB.
 const mostShared = 16 << 20
@@ -12,6 +13,7 @@ type sharing struct {
 	groups        int // tasks that pack a region, each some panels
 	firstTask     int
 	room          []float32
+	packed        bool // by an earlier product
 }
 
 // share decides whether the tasks of a product share B, and what they need.
@@ -36,25 +38,37 @@ func (s *sharing) columns(p *Engine, n, group int) (n0, n1 int) {
 	return Split(panels, group, s.groups) * p.Width(), min(n, Split(panels, group+1, s.groups)*p.Width())
 }
 
-// shareRowsOf is share for a job whose tasks aren't chosen yet. Few rows are left to one task.
-func (p *Engine) shareRowsOf(j *RowsJob) (s sharing, ok bool) {
-	if !j.Paired || j.M < 2*p.Tallest(true) {
-		return s, false
-	}
+// packs reports whether B is still to be packed.
+func (s *sharing) packs() bool { return s.regions > 0 && !s.packed }
+
+// shareRowsOf decides whether the tasks of a job in bfloat16, which aren't chosen yet, share B. They share a constant B, in the room
+// where it is kept, unless the cache of constants is full. Otherwise few rows are left to one task.
+func (p *Engine) shareRowsOf(j *RowsJob, divided bool) sharing {
 	depth, taps := j.Depth, Ceil(len(j.Taps), j.Blocks) // of a block
 	if j.Depth > j.most {
 		depth, taps = Ceil(j.Depth, j.Blocks/len(j.Taps)), 1
 	}
-	return p.share(j.N, j.Blocks, taps*p.BF16.PairsOf(depth), j.Batch)
+	s, ok := p.share(j.N, j.Blocks, taps*p.BF16.PairsOf(depth), j.Batch)
+	if j.Constant != 0 && j.Batch == 1 {
+		if s.room, s.packed = p.Constants.Room(j.name(), s.regions*s.size); s.room != nil {
+			return s
+		}
+	}
+	if !ok || !divided || j.M < 2*p.Tallest(true) {
+		return sharing{}
+	}
+	return s
 }
 
-// shareRows packs B of the jobs that share it.
+// shareRows packs B of the jobs that share it, unless it is packed already.
 func (p *Engine) shareRows() {
 	tasks, size := 0, 0
 	for i := range p.rows {
-		if s := &p.rows[i].sharing; s.regions > 0 {
+		if s := &p.rows[i].sharing; s.packs() {
 			s.firstTask = tasks
-			tasks, size = tasks+s.regions*s.groups, size+s.regions*s.size
+			if tasks += s.regions * s.groups; s.room == nil {
+				size += s.regions * s.size
+			}
 		}
 	}
 	if tasks == 0 {
@@ -62,8 +76,9 @@ func (p *Engine) shareRows() {
 	}
 	room := Aligned(&p.shared, size)
 	for i := range p.rows {
-		s := &p.rows[i].sharing
-		s.room, room = room[:s.regions*s.size], room[s.regions*s.size:]
+		if s := &p.rows[i].sharing; s.room == nil {
+			s.room, room = room[:s.regions*s.size], room[s.regions*s.size:]
+		}
 	}
 	p.Pool.Run(tasks, p.runShareRows)
 }
@@ -71,7 +86,7 @@ func (p *Engine) shareRows() {
 // shareRowsTask packs some panels of a block of a job's depth.
 func (p *Engine) shareRowsTask(task, worker int) {
 	i := len(p.rows) - 1
-	for p.rows[i].sharing.regions == 0 || p.rows[i].sharing.firstTask > task {
+	for !p.rows[i].sharing.packs() || p.rows[i].sharing.firstTask > task {
 		i--
 	}
 	j := &p.rows[i]
