@@ -5,6 +5,14 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
+// ahead asks for the rows of n places from place on.
+func (p *Engine) ahead(x []float32, stride, place, n int) {
+	a := &p.job
+	for i := range n {
+		p.Passes.Prefetch(x[a.position(place+i)*stride:][:a.Dim])
+	}
+}
+
 // gather copies the rows of n places from place on, scaled, to dst [n, width].
 func (p *Engine) gather(dst, src []float32, stride, place, n int, scale float32) {
 	a := &p.job

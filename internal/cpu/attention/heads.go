@@ -20,6 +20,10 @@ func (p *Engine) headTask(task, worker int) {
 	for place := 0; place < a.Queries; place += tile {
 		n := min(tile, a.Queries-place)
 		columns := p.listColumns(w, place/tile)
+		p.ahead(a.Y[b*a.BatchY+h*a.Dim:], a.RowY, place, n)
+		if next := place+n; next < a.Queries {
+			p.ahead(a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, next, min(tile, a.Queries-next))
+		}
 		a.score(w, scores, p.inPlace(w, a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n), keysAcross)
 		a.mask(w, scores, place, n)
 		if columns == 0 {
@@ -65,6 +69,17 @@ func (p *Engine) headGradTask(task, worker int) {
 	for place := 0; place < a.Queries; place += tile {
 		n := min(tile, a.Queries-place)
 		columns := p.listColumns(w, place/tile)
+		p.ahead(a.GQ[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n)
+		if k := min(n, a.Keys-place); k > 0 {
+			p.ahead(a.GK[b*a.BatchK+h*a.Dim:], a.RowK, place, k)
+			p.ahead(a.GV[b*a.BatchV+h*a.Dim:], a.RowV, place, k)
+		}
+		if next := place+n; next < a.Queries {
+			m := min(tile, a.Queries-next)
+			p.ahead(a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, next, m)
+			p.ahead(a.GY[b*a.BatchY+h*a.Dim:], a.RowY, next, m)
+			p.ahead(a.Y[b*a.BatchY+h*a.Dim:], a.RowY, next, m)
+		}
 		p.gather(queries, a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n, float32(a.Scale))
 		p.gather(gOut, a.GY[b*a.BatchY+h*a.Dim:], a.RowY, place, n, 1)
 		a.score(w, scores, p.inPlace(w, a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n), keysAcross)
