@@ -21,7 +21,7 @@ func (p *Engine) headTask(task, worker int) {
 		n := min(tile, a.Queries-place)
 		columns := p.listColumns(w, place/tile)
 		p.ahead(a.Y[b*a.BatchY+h*a.Dim:], a.RowY, place, n)
-		if next := place+n; next < a.Queries {
+		if next := place + n; next < a.Queries {
 			p.ahead(a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, next, min(tile, a.Queries-next))
 		}
 		a.score(w, scores, p.inPlace(w, a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n), keysAcross)
@@ -74,7 +74,7 @@ func (p *Engine) headGradTask(task, worker int) {
 			p.ahead(a.GK[b*a.BatchK+h*a.Dim:], a.RowK, place, k)
 			p.ahead(a.GV[b*a.BatchV+h*a.Dim:], a.RowV, place, k)
 		}
-		if next := place+n; next < a.Queries {
+		if next := place + n; next < a.Queries {
 			m := min(tile, a.Queries-next)
 			p.ahead(a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, next, m)
 			p.ahead(a.GY[b*a.BatchY+h*a.Dim:], a.RowY, next, m)

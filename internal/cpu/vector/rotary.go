@@ -5,10 +5,11 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// rotaryAngles brings the angles of a token to the order of the features that they rotate: [Tokens, 2·Pairs] cosines and sines.
+// rotaryAngles brings the angles of a token to the order of the features that they rotate: [Tokens, width] cosines and sines.
 type rotaryAngles struct {
 	kernel.Rotary
 	cos, sin       []float32
+	width          int // features that are rotated, those of a whole group by no angle where vectors divide it
 	cosines, sines []float32
 }
 
@@ -21,16 +22,19 @@ type rotaryJob struct {
 
 // Rotary implements kernel.Sequences.
 func (d *Device) Rotary(r kernel.Rotary, cos, sin, x, y kernel.Buffer) {
-	features := 2 * r.Pairs
-	d.angles = resize(d.angles, 2*r.Tokens*features)
-	angles := rotaryAngles{r, f32(cos), f32(sin), d.angles[:r.Tokens*features], d.angles[r.Tokens*features:]}
-	run(d, r.Tokens, rowsPerTask(features), &d.jobs.angles, angles)
+	width := r.Dim
+	if r.Dim%simd.RotaryGroup != 0 {
+		width = 2 * r.Pairs
+	}
+	d.angles = resize(d.angles, 2*r.Tokens*width)
+	angles := rotaryAngles{r, f32(cos), f32(sin), width, d.angles[:r.Tokens*width], d.angles[r.Tokens*width:]}
+	run(d, r.Tokens, rowsPerTask(width), &d.jobs.angles, angles)
 	run(d, r.Batch*r.Tokens, rowsPerTask(r.Groups*r.Dim), &d.jobs.rotary, rotaryJob{angles, d.simd.Rotate, f32(x), f32(y)})
 }
 
 // of returns the cosines and sines of a token.
 func (a *rotaryAngles) of(token int) (c, s []float32) {
-	return row(a.cosines, token, 2*a.Pairs), row(a.sines, token, 2*a.Pairs)
+	return row(a.cosines, token, a.width), row(a.sines, token, a.width)
 }
 
 func (a *rotaryAngles) chunk(lo, hi int) {
@@ -44,26 +48,33 @@ func (a *rotaryAngles) chunk(lo, hi int) {
 			c[2*i], c[2*i+1] = cosine, cosine
 			s[2*i], s[2*i+1] = -sine, sine
 		}
+		for i := 2 * a.Pairs; i < a.width; i++ {
+			c[i], s[i] = 1, 0
+		}
 	}
 }
 
 func (j *rotaryJob) chunk(lo, hi int) {
-	features := 2 * j.Pairs
-	whole := features / simd.RotaryGroup * simd.RotaryGroup
 	for token := lo; token < hi; token++ {
 		c, s := j.of(token % j.Tokens)
-		if whole == j.Dim {
-			j.rotate(j.Groups, c, s, row(j.x, token, j.Groups*j.Dim), row(j.y, token, j.Groups*j.Dim))
+		x, y := row(j.x, token, j.Groups*j.Dim), row(j.y, token, j.Groups*j.Dim)
+		if j.width == j.Dim {
+			j.rotate(j.Groups, c, s, x, y)
 			continue
 		}
 		for group := range j.Groups {
-			x, y := row(j.x, token*j.Groups+group, j.Dim), row(j.y, token*j.Groups+group, j.Dim)
-			j.rotate(1, c[:whole], s[:whole], x[:whole], y[:whole])
-			for i := whole; i < features; i += 2 {
-				x0, x1 := x[i], x[i+1]
-				y[i], y[i+1] = x0*c[i]+x1*s[i], x1*c[i+1]+x0*s[i+1]
-			}
-			copy(y[features:], x[features:])
+			j.rotateGroup(c, s, row(x, group, j.Dim), row(y, group, j.Dim))
 		}
 	}
+}
+
+// rotateGroup rotates a group that vectors don't divide.
+func (j *rotaryJob) rotateGroup(c, s, x, y []float32) {
+	whole := j.width / simd.RotaryGroup * simd.RotaryGroup
+	j.rotate(1, c[:whole], s[:whole], x[:whole], y[:whole])
+	for i := whole; i < j.width; i += 2 {
+		x0, x1 := x[i], x[i+1]
+		y[i], y[i+1] = x0*c[i]+x1*s[i], x1*c[i+1]+x0*s[i+1]
+	}
+	copy(y[j.width:], x[j.width:])
 }
