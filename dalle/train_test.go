@@ -92,7 +92,7 @@ func TestLearnsInBFloat16(t *testing.T) {
 	})
 	text, image := example(c, 2)
 	losses := func(a gemm.Arithmetic) (all []float64) {
-		d, k := golden.CPU(t), cpu.NewIn(simd.Detect(), 2, a)
+		d, k := golden.CPU(t), cpu.NewIn(simd.Detect(), 1, a)
 		defer k.Close()
 		engine.With(d, k, func() { _, all = learn(t, d, c, text, image) })
 		return all

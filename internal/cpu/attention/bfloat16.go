@@ -81,8 +81,8 @@ func (p *inBFloat16) mix(w *worker, out, weights []float32, n int, right operand
 	for i := range p.blocks(n) {
 		first, end := p.Edge(n, i, p.blocks(n), true), p.Edge(n, i+1, p.blocks(n), true)
 		t.A, t.C, t.Accumulate = &table[first], w.rows(out, first, end, a.width), 0
-		at := 0                         // the column whose weights the table has the addresses of
-		for _, run := range w.columns { // which begin with a tile of keys, and so with a pair
+		at := 0 // the table has the addresses of the weights of this column; a run begins with a tile of keys, and so with a pair
+		for _, run := range w.columns {
 			for row := first; row < end; row++ {
 				table[row] += uintptr(4 * gemm.Pairs(run.column-at))
 			}
