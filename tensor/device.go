@@ -147,7 +147,8 @@ func (d *Device) Remark() string { return d.remark }
 func (d *Device) Name() string { return d.kernels.Name() }
 
 // Precision returns the precision of matrix products, convolutions and attention of float32 tensors. On a GPU it is that of
-// [DeviceOptions]. On the processor it is the lowest that the options allow, if that is faster than float32 for some of them, and "highest" otherwise.
+// [DeviceOptions]. On the processor it is the lowest that the options allow, if that is faster than float32 for some of them, and
+// "highest" otherwise.
 func (d *Device) Precision() string { return d.kernels.Features().Precision.String() }
 
 // Close ends the device's worker goroutines. Its tensors stay usable, at the speed of one thread.

@@ -28,7 +28,8 @@ var (
 	// whole.
 	smallConstantCases = []constantCase{
 		{"direct", kernel.Conv{
-			N: 2, H: 8, W: 8, C: 64, O: 40, OH: 4, OW: 4, KH: 3, KW: 3, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1,
+			N: 2, H: 8, W: 8, C: 64, O: 40, OH: 4, OW: 4, KH: 3, KW: 3, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1,
+			DilationH: 1, DilationW: 1, Groups: 1,
 		}, false},
 		{"matrix", kernel.Conv{N: 32, C: 530, O: 35}, false}, {"transposed", kernel.Conv{N: 32, C: 530, O: 35}, true},
 	}
@@ -51,8 +52,8 @@ func TestConstantWeightsBF16(t *testing.T) {
 	})
 }
 
-// checkConstants computes with constant weights the first time, again, with few rows and with more, with other weights, and when there is no room for
-// more. It changes weights in spite of the promise, which shows what is kept.
+// checkConstants computes with constant weights the first time, again, with few rows and with more, with other weights, and when there
+// is no room for more. It changes weights in spite of the promise, which shows what is kept.
 func checkConstants(t *testing.T, level simd.Level, arithmetic gemm.Arithmetic, cases []constantCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

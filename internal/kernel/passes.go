@@ -6,7 +6,7 @@ type Unary int
 const (
 	Scale        Unary = iota // a·x
 	AddScalar                 // x + a
-	Exp                       // eˣ
+	Exp                       // eˣ; it may be 0 where that is a denormal number
 	Log                       // ln x
 	Sqrt                      // √x
 	Square                    // x²
@@ -231,7 +231,8 @@ type Random interface {
 	Dropout(p float64, key, offset uint64, x, y Buffer)
 }
 
-// Adam describes a step of Adam (Kingma & Ba, 2015) or AdamW (Loshchilov & Hutter, 2019), with PyTorch's semantics.
+// Adam describes a step of Adam (Kingma & Ba, 2015) or AdamW (Loshchilov & Hutter, 2019), with PyTorch's semantics. Moments that would
+// be denormal numbers may become 0.
 type Adam struct {
 	LearningRate, Beta1, Beta2, Eps float64
 	Step                            int     // counts from 1

@@ -35,8 +35,8 @@ type Attention struct {
 }
 
 // Rotary describes rotary embedding (Su et al., 2021, eq. 34): for token i of Tokens, in each of Groups groups of Dim features, the
-// pair j < Pairs of neighbouring features is rotated by the angle with cos[i, j] and sin[i, j]. Other features stay as they are.
-// Inverse rotates back.
+// pair j < Pairs of neighbouring features is rotated by the angle with cos[i, j] and sin[i, j]. Other features stay as they are,
+// but an infinity or a NaN among them may also reach its neighbour, as ∞·0. Inverse rotates back.
 type Rotary struct {
 	Batch, Tokens, Groups, Dim int
 	Pairs                      int

@@ -33,7 +33,7 @@ type example struct {
 	keep    []int32
 }
 
-// newExample draws an attention of n tokens without a mask, and at most as many keys as are kept.
+// newExample draws an attention of n tokens, without a mask.
 func newExample(rng *rand.Rand, batch, heads, dim, n int) example {
 	width := heads * dim
 	a := kernel.Attention{

@@ -11,20 +11,21 @@ import (
 func (p *Engine) headTask(task, worker int) {
 	a, w := &p.job, p.workers[worker]
 	b, h := task/a.Heads, task%a.Heads
+	q, k, v, y := a.Q[b*a.BatchQ+h*a.Dim:], a.K[b*a.BatchK+h*a.Dim:], a.V[b*a.BatchV+h*a.Dim:], a.Y[b*a.BatchY+h*a.Dim:]
 	a.noteDropped(w, b)
-	keysAcross := a.across(w, &w.keysAcross, a.K[b*a.BatchK+h*a.Dim:], a.RowK, float32(a.Scale))
-	values := a.down(w, &w.down, a.V[b*a.BatchV+h*a.Dim:], a.RowV)
+	keysAcross := a.across(w, &w.keysAcross, k, a.RowK, float32(a.Scale))
+	values := a.down(w, &w.down, v, a.RowV)
 	const tile = kernel.AttentionTile
 	out := gemm.Aligned(&w.out, tile*a.width)
 	scores := gemm.Aligned(&w.scores, tile*a.row)
 	for place := 0; place < a.Queries; place += tile {
 		n := min(tile, a.Queries-place)
 		columns := p.listColumns(w, place/tile)
-		p.ahead(a.Y[b*a.BatchY+h*a.Dim:], a.RowY, place, n)
+		p.ahead(y, a.RowY, place, n)
 		if next := place + n; next < a.Queries {
-			p.ahead(a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, next, min(tile, a.Queries-next))
+			p.ahead(q, a.RowQ, next, min(tile, a.Queries-next))
 		}
-		a.score(w, scores, p.inPlace(w, a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n), keysAcross)
+		a.score(w, scores, p.inPlace(w, q, a.RowQ, place, n), keysAcross)
 		a.mask(w, scores, place, n)
 		if columns == 0 {
 			clear(out[:n*a.width])
@@ -45,7 +46,7 @@ func (p *Engine) headTask(task, worker int) {
 		}
 		a.mix(w, out, scores, n, values)
 		for i := range n {
-			p.scatter(out[i*a.width:], a.Y[b*a.BatchY+h*a.Dim:], a.RowY, place+i, 1, scale[i])
+			p.scatter(out[i*a.width:], y, a.RowY, place+i, 1, scale[i])
 		}
 	}
 }
@@ -54,10 +55,12 @@ func (p *Engine) headTask(task, worker int) {
 func (p *Engine) headGradTask(task, worker int) {
 	a, w := &p.job, p.workers[worker]
 	b, h := task/a.Heads, task%a.Heads
+	q, k, v, y := a.Q[b*a.BatchQ+h*a.Dim:], a.K[b*a.BatchK+h*a.Dim:], a.V[b*a.BatchV+h*a.Dim:], a.Y[b*a.BatchY+h*a.Dim:]
+	gq, gk, gv, gy := a.GQ[b*a.BatchQ+h*a.Dim:], a.GK[b*a.BatchK+h*a.Dim:], a.GV[b*a.BatchV+h*a.Dim:], a.GY[b*a.BatchY+h*a.Dim:]
 	a.noteDropped(w, b)
-	keys := a.down(w, &w.down, a.K[b*a.BatchK+h*a.Dim:], a.RowK)
-	keysAcross := a.across(w, &w.keysAcross, a.K[b*a.BatchK+h*a.Dim:], a.RowK, float32(a.Scale)) // scores are those of the forward pass
-	valuesAcross := a.across(w, &w.valuesAcross, a.V[b*a.BatchV+h*a.Dim:], a.RowV, 1)
+	keys := a.down(w, &w.down, k, a.RowK)
+	keysAcross := a.across(w, &w.keysAcross, k, a.RowK, float32(a.Scale)) // scores are those of the forward pass
+	valuesAcross := a.across(w, &w.valuesAcross, v, a.RowV, 1)
 	sums := a.row * a.width // elements, transposed or not
 	gKeys, gValues := gemm.Aligned(&w.gKeys, sums), gemm.Aligned(&w.gValues, sums)
 	clear(gKeys[:sums])
@@ -69,20 +72,20 @@ func (p *Engine) headGradTask(task, worker int) {
 	for place := 0; place < a.Queries; place += tile {
 		n := min(tile, a.Queries-place)
 		columns := p.listColumns(w, place/tile)
-		p.ahead(a.GQ[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n)
-		if k := min(n, a.Keys-place); k > 0 {
-			p.ahead(a.GK[b*a.BatchK+h*a.Dim:], a.RowK, place, k)
-			p.ahead(a.GV[b*a.BatchV+h*a.Dim:], a.RowV, place, k)
+		p.ahead(gq, a.RowQ, place, n)
+		if m := min(n, a.Keys-place); m > 0 { // a part in each block, although they are written after the last one
+			p.ahead(gk, a.RowK, place, m)
+			p.ahead(gv, a.RowV, place, m)
 		}
 		if next := place + n; next < a.Queries {
 			m := min(tile, a.Queries-next)
-			p.ahead(a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, next, m)
-			p.ahead(a.GY[b*a.BatchY+h*a.Dim:], a.RowY, next, m)
-			p.ahead(a.Y[b*a.BatchY+h*a.Dim:], a.RowY, next, m)
+			p.ahead(q, a.RowQ, next, m)
+			p.ahead(gy, a.RowY, next, m)
+			p.ahead(y, a.RowY, next, m)
 		}
-		p.gather(queries, a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n, float32(a.Scale))
-		p.gather(gOut, a.GY[b*a.BatchY+h*a.Dim:], a.RowY, place, n, 1)
-		a.score(w, scores, p.inPlace(w, a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n), keysAcross)
+		p.gather(queries, q, a.RowQ, place, n, float32(a.Scale))
+		p.gather(gOut, gy, a.RowY, place, n, 1)
+		a.score(w, scores, p.inPlace(w, q, a.RowQ, place, n), keysAcross)
 		a.mask(w, scores, place, n)
 		a.score(w, gScores, w.addresses(gOut, n, a.width), valuesAcross)
 		for i := range n {
@@ -95,7 +98,7 @@ func (p *Engine) headGradTask(task, worker int) {
 				continue
 			}
 			p.Passes.ExpShift(logSum, row, row)
-			delta := p.Passes.Dot(gOut[i*a.width:][:a.Dim], a.Y[b*a.BatchY+position*a.RowY+h*a.Dim:][:a.Dim])
+			delta := p.Passes.Dot(gOut[i*a.width:][:a.Dim], y[position*a.RowY:][:a.Dim])
 			p.Passes.SoftmaxGrad(float32(delta), row, g, g)
 		}
 		a.addBackward(w, gValues, scores, n, gOut)
@@ -104,8 +107,8 @@ func (p *Engine) headGradTask(task, worker int) {
 			clear(gQueries[:n*a.width])
 		}
 		a.mix(w, gQueries, gScores, n, keys)
-		p.scatter(gQueries, a.GQ[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n, float32(a.Scale))
+		p.scatter(gQueries, gq, a.RowQ, place, n, float32(a.Scale))
 	}
-	p.scatter(a.collect(w, gKeys), a.GK[b*a.BatchK+h*a.Dim:], a.RowK, 0, a.Keys, 1)
-	p.scatter(a.collect(w, gValues), a.GV[b*a.BatchV+h*a.Dim:], a.RowV, 0, a.Keys, 1)
+	p.scatter(a.collect(w, gKeys), gk, a.RowK, 0, a.Keys, 1)
+	p.scatter(a.collect(w, gValues), gv, a.RowV, 0, a.Keys, 1)
 }

@@ -32,7 +32,7 @@ func EachBF16[A interface {
 				emulated = 10
 			}
 			var args []string
-			if flag.Lookup("rapid.checks") != nil {
+			if flag.Lookup("rapid.checks") != nil { // the package's tests import rapid
 				args = append(args, fmt.Sprintf("-rapid.checks=%d", emulated))
 			}
 			if !a.Tiles() || tilemachine.InTest(t, simd.HasAMX(), args...) {

@@ -102,8 +102,8 @@ func (h *BF16Kernels) MultiplyColumns(w *Worker, t *simd.Tile, vectors, height i
 	h.multiplyVectors(t, h.Columns[vectors-1][height], vectors, 0)
 }
 
-// multiplyVectors computes a block for each panel of t with a microkernel for one panel. A has the addresses of rows rows for each
-// tap; with 0 rows it is gathered columns.
+// multiplyVectors computes a block for each panel of t with a microkernel for one panel. For each tap, A has the addresses of that many
+// rows; where they are 0, A is gathered columns.
 func (h *BF16Kernels) multiplyVectors(t *simd.Tile, kernel func(*simd.Tile), vectors, rows int) {
 	const vector = 64 // bytes
 	b, offset, bias := t.B, t.COffset, t.Bias

@@ -2,7 +2,7 @@ package gemm
 
 // In bfloat16, the tasks of a product share B: it is packed once, in parallel, before they start. Otherwise each task down the rows
 // would round all the panels that it uses, which takes as long as multiplying them by some hundred rows of A. A constant B is packed
-// for all products, and its panels are kept in half the room of float32; split numbers need all of it.
+// once for all products. Its panels take half as much memory as in float32, and as much where numbers are split.
 
 // mostShared is the largest number of elements of a shared B: 64 MB.
 const mostShared = 16 << 20

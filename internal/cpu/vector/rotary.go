@@ -9,7 +9,7 @@ import (
 type rotaryAngles struct {
 	kernel.Rotary
 	cos, sin       []float32
-	width          int // features that are rotated, those of a whole group by no angle where vectors divide it
+	width          int // features that vectors rotate: all of a group, some by the angle 0, or only those with an angle
 	cosines, sines []float32
 }
 
@@ -23,7 +23,7 @@ type rotaryJob struct {
 // Rotary implements kernel.Sequences.
 func (d *Device) Rotary(r kernel.Rotary, cos, sin, x, y kernel.Buffer) {
 	width := r.Dim
-	if r.Dim%simd.RotaryGroup != 0 {
+	if r.Dim%simd.RotaryGroup != 0 { // Rotate takes only whole vectors, so groups are rotated one by one
 		width = 2 * r.Pairs
 	}
 	d.angles = resize(d.angles, 2*r.Tokens*width)
@@ -68,7 +68,7 @@ func (j *rotaryJob) chunk(lo, hi int) {
 	}
 }
 
-// rotateGroup rotates a group that vectors don't divide.
+// rotateGroup rotates a group whose length isn't a multiple of RotaryGroup.
 func (j *rotaryJob) rotateGroup(c, s, x, y []float32) {
 	whole := j.width / simd.RotaryGroup * simd.RotaryGroup
 	j.rotate(1, c[:whole], s[:whole], x[:whole], y[:whole])

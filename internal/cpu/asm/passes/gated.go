@@ -3,7 +3,8 @@ package main
 import "github.com/mmcloughlin/avo/operand"
 
 // gated writes GEGLU and its gradient, of one row. The next row's numbers are asked for meanwhile: a row is too short for the
-// prefetcher of the processor, so without this a third of the time is waiting. At the end of the arrays nothing comes of it.
+// prefetcher of the processor, so without this a third of the time is waiting. After the last row it asks for memory that nobody
+// reads, which does no harm.
 func gated(g *gen) {
 	g.fn("GatedGELU", "(a, b, y []float32)", "sets y = a·gelu(b); a and b are the halves of a row.", func() {
 		n, a, b, y := g.size("y"), g.ptr("a"), g.ptr("b"), g.ptr("y")
@@ -31,7 +32,7 @@ func gated(g *gen) {
 	})
 }
 
-// following returns the addresses that lie halves·n elements behind those in pointers.
+// following returns the addresses that lie halves·n elements after those in pointers.
 func (g *gen) following(n gp, halves int, pointers ...gp) (all []gp) {
 	for _, p := range pointers {
 		next := g.GP64()
