@@ -50,8 +50,7 @@ func (c *constants) Room(name Constant, size int) (room []float32, kept bool) {
 	if c.Size+size > MostConstants {
 		return nil, false
 	}
-	var fresh []float32
-	room = Aligned(&fresh, size)[:size]
+	room = aligned(size)
 	if c.kept == nil {
 		c.kept = map[Constant]*keptConstant{}
 	}

@@ -155,13 +155,18 @@ func Address(v []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceDa
 
 // Aligned grows *buffer to at least n elements that begin on a cache line, and returns it.
 func Aligned(buffer *[]float32, n int) []float32 {
-	const line = 16
 	if len(*buffer) < n {
-		fresh := make([]float32, n+n/4+line)
-		skip := int(-Address(fresh)/4) & (line - 1)
-		*buffer = fresh[skip:]
+		*buffer = aligned(n + n/4)
 	}
 	return *buffer
+}
+
+// aligned returns n elements that begin on a cache line.
+func aligned(n int) []float32 {
+	const line = 16
+	room := make([]float32, n+line)
+	skip := int(-Address(room)/4) & (line - 1)
+	return room[skip:][:n]
 }
 
 // Split returns the beginning of part i of [0, n), cut into parts of nearly equal length.
