@@ -26,22 +26,20 @@ loop1:
 	VMOVUPS           (BX)(R8*4), Z2
 	VMULPS.BCST       12(DI), Z2, Z2
 	VFMADD231PS.BCST  16(DI), Z1, Z2
-	VANDPS.BCST       constants<>+0(SB), Z2, Z3
-	VCMPPS.BCST       $0x05, constants<>+4(SB), Z3, K1
-	VMOVAPS.Z         Z2, K1, Z2
+	VFPCLASSPSZ       $0x20, Z2, K1
+	VXORPS            Z2, Z2, K1, Z2
 	VMOVUPS           (SI)(R8*4), Z3
 	VMULPS.BCST       20(DI), Z3, Z3
 	VMULPS            Z1, Z1, Z1
 	VFMADD231PS.BCST  24(DI), Z1, Z3
-	VANDPS.BCST       constants<>+0(SB), Z3, Z1
-	VCMPPS.BCST       $0x05, constants<>+4(SB), Z1, K1
-	VMOVAPS.Z         Z3, K1, Z1
-	VSQRTPS           Z1, Z3
-	VMULPS.BCST       32(DI), Z3, Z3
-	VADDPS.BCST       36(DI), Z3, Z3
+	VFPCLASSPSZ       $0x20, Z3, K1
+	VXORPS            Z3, Z3, K1, Z3
+	VSQRTPS           Z3, Z1
+	VMULPS.BCST       32(DI), Z1, Z1
+	VADDPS.BCST       36(DI), Z1, Z1
 	VMOVUPS           Z2, (BX)(R8*4)
-	VMOVUPS           Z1, (SI)(R8*4)
-	VDIVPS            Z3, Z2, Z1
+	VMOVUPS           Z3, (SI)(R8*4)
+	VDIVPS            Z1, Z2, Z1
 	VFNMADD231PS.BCST 28(DI), Z1, Z0
 	VMOVUPS           Z0, (CX)(R8*4)
 	ADDQ              $+16, R8
@@ -64,29 +62,23 @@ done2:
 	VMOVUPS.Z         (BX)(R8*4), K1, Z2
 	VMULPS.BCST       12(DI), Z2, Z2
 	VFMADD231PS.BCST  16(DI), Z1, Z2
-	VANDPS.BCST       constants<>+0(SB), Z2, Z3
-	VCMPPS.BCST       $0x05, constants<>+4(SB), Z3, K2
-	VMOVAPS.Z         Z2, K2, Z2
+	VFPCLASSPSZ       $0x20, Z2, K2
+	VXORPS            Z2, Z2, K2, Z2
 	VMOVUPS.Z         (SI)(R8*4), K1, Z3
 	VMULPS.BCST       20(DI), Z3, Z3
 	VMULPS            Z1, Z1, Z1
 	VFMADD231PS.BCST  24(DI), Z1, Z3
-	VANDPS.BCST       constants<>+0(SB), Z3, Z1
-	VCMPPS.BCST       $0x05, constants<>+4(SB), Z1, K2
-	VMOVAPS.Z         Z3, K2, Z1
-	VSQRTPS           Z1, Z3
-	VMULPS.BCST       32(DI), Z3, Z3
-	VADDPS.BCST       36(DI), Z3, Z3
+	VFPCLASSPSZ       $0x20, Z3, K2
+	VXORPS            Z3, Z3, K2, Z3
+	VSQRTPS           Z3, Z1
+	VMULPS.BCST       32(DI), Z1, Z1
+	VADDPS.BCST       36(DI), Z1, Z1
 	VMOVUPS           Z2, K1, (BX)(R8*4)
-	VMOVUPS           Z1, K1, (SI)(R8*4)
-	VDIVPS            Z3, Z2, Z1
+	VMOVUPS           Z3, K1, (SI)(R8*4)
+	VDIVPS            Z1, Z2, Z1
 	VFNMADD231PS.BCST 28(DI), Z1, Z0
 	VMOVUPS           Z0, K1, (CX)(R8*4)
 
 finished3:
 	VZEROUPPER
 	RET
-
-DATA constants<>+0(SB)/4, $0x7fffffff
-DATA constants<>+4(SB)/4, $0x00800000
-GLOBL constants<>(SB), RODATA|NOPTR, $8

@@ -1421,6 +1421,7 @@ fours162:
 	WORD $0x3cf068ae // ldr q14, [x5, x16]
 	ADD $16, R16
 	WORD $0xad40418f // ldp q15, q16, [x12, #0]
+	PRFM 32(R12), PLDL1KEEP
 	WORD $0x4f8a11e0 // fmla v0.4s, v15.4s, v10.s[0]
 	WORD $0x4f8a1201 // fmla v1.4s, v16.4s, v10.s[0]
 	WORD $0x4f8b11e2 // fmla v2.4s, v15.4s, v11.s[0]
@@ -1433,6 +1434,7 @@ fours162:
 	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
 	ADD R11, R12
 	WORD $0xad404991 // ldp q17, q18, [x12, #0]
+	PRFM 32(R12), PLDL1KEEP
 	WORD $0x4faa1220 // fmla v0.4s, v17.4s, v10.s[1]
 	WORD $0x4faa1241 // fmla v1.4s, v18.4s, v10.s[1]
 	WORD $0x4fab1222 // fmla v2.4s, v17.4s, v11.s[1]
@@ -1445,6 +1447,7 @@ fours162:
 	WORD $0x4fae1249 // fmla v9.4s, v18.4s, v14.s[1]
 	ADD R11, R12
 	WORD $0xad405193 // ldp q19, q20, [x12, #0]
+	PRFM 32(R12), PLDL1KEEP
 	WORD $0x4f8a1a60 // fmla v0.4s, v19.4s, v10.s[2]
 	WORD $0x4f8a1a81 // fmla v1.4s, v20.4s, v10.s[2]
 	WORD $0x4f8b1a62 // fmla v2.4s, v19.4s, v11.s[2]
@@ -1457,6 +1460,7 @@ fours162:
 	WORD $0x4f8e1a89 // fmla v9.4s, v20.4s, v14.s[2]
 	ADD R11, R12
 	WORD $0xad405995 // ldp q21, q22, [x12, #0]
+	PRFM 32(R12), PLDL1KEEP
 	WORD $0x4faa1aa0 // fmla v0.4s, v21.4s, v10.s[3]
 	WORD $0x4faa1ac1 // fmla v1.4s, v22.4s, v10.s[3]
 	WORD $0x4fab1aa2 // fmla v2.4s, v21.4s, v11.s[3]
@@ -1483,6 +1487,7 @@ ones164:
 	WORD $0xbc7068ae // ldr s14, [x5, x16]
 	ADD $4, R16
 	WORD $0xad406197 // ldp q23, q24, [x12, #0]
+	PRFM 32(R12), PLDL1KEEP
 	WORD $0x4f8a12e0 // fmla v0.4s, v23.4s, v10.s[0]
 	WORD $0x4f8a1301 // fmla v1.4s, v24.4s, v10.s[0]
 	WORD $0x4f8b12e2 // fmla v2.4s, v23.4s, v11.s[0]
@@ -1981,6 +1986,7 @@ fours222:
 	WORD $0x3cf068d1 // ldr q17, [x6, x16]
 	ADD $16, R16
 	WORD $0xad404d92 // ldp q18, q19, [x12, #0]
+	PRFM 32(R12), PLDL1KEEP
 	WORD $0x4f8c1240 // fmla v0.4s, v18.4s, v12.s[0]
 	WORD $0x4f8c1261 // fmla v1.4s, v19.4s, v12.s[0]
 	WORD $0x4f8d1242 // fmla v2.4s, v18.4s, v13.s[0]
@@ -1995,6 +2001,7 @@ fours222:
 	WORD $0x4f91126b // fmla v11.4s, v19.4s, v17.s[0]
 	ADD R11, R12
 	WORD $0xad405594 // ldp q20, q21, [x12, #0]
+	PRFM 32(R12), PLDL1KEEP
 	WORD $0x4fac1280 // fmla v0.4s, v20.4s, v12.s[1]
 	WORD $0x4fac12a1 // fmla v1.4s, v21.4s, v12.s[1]
 	WORD $0x4fad1282 // fmla v2.4s, v20.4s, v13.s[1]
@@ -2009,6 +2016,7 @@ fours222:
 	WORD $0x4fb112ab // fmla v11.4s, v21.4s, v17.s[1]
 	ADD R11, R12
 	WORD $0xad405d96 // ldp q22, q23, [x12, #0]
+	PRFM 32(R12), PLDL1KEEP
 	WORD $0x4f8c1ac0 // fmla v0.4s, v22.4s, v12.s[2]
 	WORD $0x4f8c1ae1 // fmla v1.4s, v23.4s, v12.s[2]
 	WORD $0x4f8d1ac2 // fmla v2.4s, v22.4s, v13.s[2]
@@ -2023,6 +2031,7 @@ fours222:
 	WORD $0x4f911aeb // fmla v11.4s, v23.4s, v17.s[2]
 	ADD R11, R12
 	WORD $0xad406598 // ldp q24, q25, [x12, #0]
+	PRFM 32(R12), PLDL1KEEP
 	WORD $0x4fac1b00 // fmla v0.4s, v24.4s, v12.s[3]
 	WORD $0x4fac1b21 // fmla v1.4s, v25.4s, v12.s[3]
 	WORD $0x4fad1b02 // fmla v2.4s, v24.4s, v13.s[3]
@@ -2052,6 +2061,7 @@ ones224:
 	WORD $0xbc7068d1 // ldr s17, [x6, x16]
 	ADD $4, R16
 	WORD $0xad406d9a // ldp q26, q27, [x12, #0]
+	PRFM 32(R12), PLDL1KEEP
 	WORD $0x4f8c1340 // fmla v0.4s, v26.4s, v12.s[0]
 	WORD $0x4f8c1361 // fmla v1.4s, v27.4s, v12.s[0]
 	WORD $0x4f8d1342 // fmla v2.4s, v26.4s, v13.s[0]
@@ -4314,6 +4324,7 @@ fours450:
 	WORD $0x3cf068b8 // ldr q24, [x5, x16]
 	ADD $16, R16
 	WORD $0xad406999 // ldp q25, q26, [x12, #0]
+	PRFM 64(R12), PLDL1KEEP
 	WORD $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
 	WORD $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
 	WORD $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
@@ -4337,6 +4348,7 @@ fours450:
 	WORD $0x4f981393 // fmla v19.4s, v28.4s, v24.s[0]
 	ADD R11, R12
 	WORD $0xad40799d // ldp q29, q30, [x12, #0]
+	PRFM 64(R12), PLDL1KEEP
 	WORD $0x4fb413a0 // fmla v0.4s, v29.4s, v20.s[1]
 	WORD $0x4fb413c1 // fmla v1.4s, v30.4s, v20.s[1]
 	WORD $0x4fb513a4 // fmla v4.4s, v29.4s, v21.s[1]
@@ -4360,6 +4372,7 @@ fours450:
 	WORD $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
 	ADD R11, R12
 	WORD $0xad40719b // ldp q27, q28, [x12, #0]
+	PRFM 64(R12), PLDL1KEEP
 	WORD $0x4f941b60 // fmla v0.4s, v27.4s, v20.s[2]
 	WORD $0x4f941b81 // fmla v1.4s, v28.4s, v20.s[2]
 	WORD $0x4f951b64 // fmla v4.4s, v27.4s, v21.s[2]
@@ -4383,6 +4396,7 @@ fours450:
 	WORD $0x4f981bd3 // fmla v19.4s, v30.4s, v24.s[2]
 	ADD R11, R12
 	WORD $0xad406999 // ldp q25, q26, [x12, #0]
+	PRFM 64(R12), PLDL1KEEP
 	WORD $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
 	WORD $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
 	WORD $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
@@ -4420,6 +4434,7 @@ ones452:
 	WORD $0xbc7068b8 // ldr s24, [x5, x16]
 	ADD $4, R16
 	WORD $0xad40799d // ldp q29, q30, [x12, #0]
+	PRFM 64(R12), PLDL1KEEP
 	WORD $0x4f9413a0 // fmla v0.4s, v29.4s, v20.s[0]
 	WORD $0x4f9413c1 // fmla v1.4s, v30.4s, v20.s[0]
 	WORD $0x4f9513a4 // fmla v4.4s, v29.4s, v21.s[0]
@@ -5033,6 +5048,7 @@ fours510:
 	WORD $0x3cf068dd // ldr q29, [x6, x16]
 	ADD $16, R16
 	WORD $0xad407d9e // ldp q30, q31, [x12, #0]
+	PRFM 64(R12), PLDL1KEEP
 	WORD $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
@@ -5060,6 +5076,7 @@ fours510:
 	WORD $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
 	ADD R11, R12
 	WORD $0xad407d9e // ldp q30, q31, [x12, #0]
+	PRFM 64(R12), PLDL1KEEP
 	WORD $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
 	WORD $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
 	WORD $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
@@ -5087,6 +5104,7 @@ fours510:
 	WORD $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
 	ADD R11, R12
 	WORD $0xad407d9e // ldp q30, q31, [x12, #0]
+	PRFM 64(R12), PLDL1KEEP
 	WORD $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
 	WORD $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
 	WORD $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
@@ -5114,6 +5132,7 @@ fours510:
 	WORD $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
 	ADD R11, R12
 	WORD $0xad407d9e // ldp q30, q31, [x12, #0]
+	PRFM 64(R12), PLDL1KEEP
 	WORD $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
 	WORD $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
 	WORD $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
@@ -5156,6 +5175,7 @@ ones512:
 	WORD $0xbc7068dd // ldr s29, [x6, x16]
 	ADD $4, R16
 	WORD $0xad407d9e // ldp q30, q31, [x12, #0]
+	PRFM 64(R12), PLDL1KEEP
 	WORD $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
 	WORD $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
 	WORD $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]

@@ -124,15 +124,16 @@ func (g *armGenerator) prefetch(height int) {
 	}
 }
 
-// step adds the products of a row of B with a lane of each row's register of A. The registers from free on are for B, in turn.
-func (g *armGenerator) step(sums [][]int, a func(row int) (register, lane int), free int, turn *int) {
+// step adds the products of a row of B with a lane of each row's register of A. The registers from free on are for B, in turn. With
+// next, it prefetches the columns of the next tile.
+func (g *armGenerator) step(sums [][]int, next bool, a func(row int) (register, lane int), free int, turn *int) {
 	pairs := (allVectors - free) / 2
 	for v := 0; v < len(sums[0]); v += 2 {
 		b := free + 2*(*turn%pairs)
 		*turn++
 		g.Word(neon.LoadPair(b, b+1, bR, 16*v))
-		if v == 0 && len(sums) <= skinnyRows {
-			g.Line("PRFM %d(R%d), PLDL1KEEP", 16*len(sums[0]), bR) // the columns of the next tile
+		if v == 0 && next {
+			g.Line("PRFM %d(R%d), PLDL1KEEP", 16*len(sums[0]), bR)
 		}
 		for r, row := range sums {
 			register, lane := a(r)
@@ -170,7 +171,7 @@ func (g *armGenerator) sumRows(sums [][]int, free int) {
 		}
 		g.Line("ADD $%d, R%d", 1<<size, k)
 		for lane := range 1 << size / 4 {
-			g.step(sums, func(r int) (int, int) { return free + r, lane }, free+height, &turn)
+			g.step(sums, true, func(r int) (int, int) { return free + r, lane }, free+height, &turn)
 		}
 		g.Line("CMP R%d, R%d", end, k)
 		g.Line("BLT %s", label)
@@ -216,7 +217,7 @@ func (g *armGenerator) sumColumns(sums [][]int, free int) {
 			places = append(places, place{free + registers, lane})
 		}
 	}
-	g.step(sums, func(r int) (int, int) { return places[r].register, places[r].lane }, free+registers, &turn)
+	g.step(sums, len(sums) <= skinnyRows, func(r int) (int, int) { return places[r].register, places[r].lane }, free+registers, &turn)
 	g.Line("SUBS $1, R%d", endR)
 	g.Line("BNE %s", step)
 	g.Label(done)
