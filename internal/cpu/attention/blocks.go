@@ -5,8 +5,8 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// ahead asks for the rows of n places from place on. A head's rows are short and lie far apart, so the prefetcher of the processor
-// doesn't find them.
+// ahead asks for the rows of n places from place on, for none if n is below 1. A head's rows are short and lie far apart, so the
+// prefetcher of the processor doesn't find them.
 func (p *Engine) ahead(x []float32, stride, place, n int) {
 	a := &p.job
 	for i := range n {

@@ -22,9 +22,7 @@ func (p *Engine) headTask(task, worker int) {
 		n := min(tile, a.Queries-place)
 		columns := p.listColumns(w, place/tile)
 		p.ahead(y, a.RowY, place, n)
-		if next := place + n; next < a.Queries {
-			p.ahead(q, a.RowQ, next, min(tile, a.Queries-next))
-		}
+		p.ahead(q, a.RowQ, place+n, min(tile, a.Queries-place-n))
 		a.score(w, scores, p.inPlace(w, q, a.RowQ, place, n), keysAcross)
 		a.mask(w, scores, place, n)
 		if columns == 0 {
@@ -73,16 +71,12 @@ func (p *Engine) headGradTask(task, worker int) {
 		n := min(tile, a.Queries-place)
 		columns := p.listColumns(w, place/tile)
 		p.ahead(gq, a.RowQ, place, n)
-		if m := min(n, a.Keys-place); m > 0 { // a part in each block, although they are written after the last one
-			p.ahead(gk, a.RowK, place, m)
-			p.ahead(gv, a.RowV, place, m)
-		}
-		if next := place + n; next < a.Queries {
-			m := min(tile, a.Queries-next)
-			p.ahead(q, a.RowQ, next, m)
-			p.ahead(gy, a.RowY, next, m)
-			p.ahead(y, a.RowY, next, m)
-		}
+		keyed, next := min(n, a.Keys-place), min(tile, a.Queries-place-n)
+		p.ahead(gk, a.RowK, place, keyed) // a part in each block, although they are written after the last one
+		p.ahead(gv, a.RowV, place, keyed)
+		p.ahead(q, a.RowQ, place+n, next)
+		p.ahead(gy, a.RowY, place+n, next)
+		p.ahead(y, a.RowY, place+n, next)
 		p.gather(queries, q, a.RowQ, place, n, float32(a.Scale))
 		p.gather(gOut, gy, a.RowY, place, n, 1)
 		a.score(w, scores, p.inPlace(w, q, a.RowQ, place, n), keysAcross)
