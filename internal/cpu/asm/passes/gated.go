@@ -3,7 +3,7 @@ package main
 import "github.com/mmcloughlin/avo/operand"
 
 // gated writes GEGLU and its gradient, of one row. The next row's numbers are asked for meanwhile: a row is too short for the
-// prefetcher of the processor, so without this a third of the time is waiting. After the last row it asks for memory that nobody
+// prefetcher of the processor, so without this most of the time is waiting. After the last row it asks for memory that nobody
 // reads, which does no harm.
 func gated(g *gen) {
 	g.fn("GatedGELU", "(a, b, y []float32)", "sets y = a·gelu(b); a and b are the halves of a row.", func() {
