@@ -70,9 +70,9 @@ func (d *petsDemo) train(ctx context.Context) error {
 	description := data.Description{Path: source.DrawnPets(d.seed, d.pictures), Split: string(data.Trainval), Share: demoShare, Augment: data.Augment{Flip: true}}
 	sizes := autoencoder.Config{ImageSize: 64, Channels: []int{3, 32, 64, 128, 256, 256}, Hidden: 512, Embedding: 64, Dropout: 0}
 	c := train.DefaultConfig()
-	c.Seed, c.Steps, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1500, 2e-3, "cosine", 50
+	c.Seed, c.Steps, c.Batch, c.LearningRate, c.Schedule, c.Warmup = d.seed, 900, 48, 2.4e-3, "cosine", 50
 	c.WeightDecay, c.FinalRate = 1e-5, 0.02
-	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 250, 500, 1000
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 150, 300, 600
 	d.shorten(&c)
 	model, task, err := tasks.Autoencoder(d.device, sizes, description, d.training, d.heldOut, tasks.Options{Batch: c.Batch, Seed: c.Seed})
 	if err != nil {
