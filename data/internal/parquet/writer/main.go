@@ -90,7 +90,7 @@ func hosted() {
 			}
 			r.Path = fmt.Sprintf("/data/pets/images/%s_%d.jpg", strings.ReplaceAll(r.Label, " ", "_"), i)
 			r.Image.Path = r.Path
-			r.Image.Bytes = photo(uint8(i)) // #nosec G115 -- below 100
+			r.Image.Bytes = photo(uint8(i))
 		}
 		rows[7].Image.Bytes = []byte("corrupt")
 		write(fmt.Sprintf("pets/testdata/hosted-%d.parquet", n), rows, parquet.MaxRowsPerRowGroup(16), parquet.Compression(&parquet.Snappy))
