@@ -8,46 +8,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
-
 	"github.com/bestiary-ml/bestiary/data"
 )
 
-// hostedRow is a row as Hugging Face writes it.
-type hostedRow struct {
-	Path  string `parquet:"path,optional"`
-	Label string `parquet:"label,optional"`
-	Dog   bool   `parquet:"dog"` // parquet-go writes false as null where it is optional
-	Image struct {
-		Bytes []byte `parquet:"bytes,optional"`
-		Path  string `parquet:"path,optional"`
-	} `parquet:"image,optional"`
-}
+// The tables in testdata are written by data/internal/parquet/writer.
 
-// hosted writes n rows, of which row 7 is corrupt, in row groups of 16.
-func hosted(t testing.TB, n int) string {
-	rows := make([]hostedRow, n)
-	for i := range rows {
-		r := &rows[i]
-		r.Label, r.Dog = "Bengal", false
-		if i%3 == 0 {
-			r.Label, r.Dog = "american bulldog", true
-		}
-		r.Path = fmt.Sprintf("/data/pets/images/%s_%d.jpg", strings.ReplaceAll(r.Label, " ", "_"), i)
-		r.Image.Path = r.Path
-		r.Image.Bytes = photo(t, uint8(i))
-	}
-	rows[7].Image.Bytes = []byte("corrupt")
-	path := filepath.Join(t.TempDir(), "pets.parquet")
-	if err := parquet.WriteFile(path, rows, parquet.MaxRowsPerRowGroup(16), parquet.Compression(&parquet.Snappy)); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
+// hosted is a table of n rows as Hugging Face writes it, of which row 7 is corrupt, in row groups of 16. There is one of 40 and one of 100.
+func hosted(n int) string { return fmt.Sprintf("testdata/hosted-%d.parquet", n) }
 
 func TestParquet(t *testing.T) {
 	const n = 100
-	path := hosted(t, n)
+	path := hosted(n)
 	if !IsParquet(path) {
 		t.Error("the file is not recognised")
 	}
@@ -86,26 +57,16 @@ func TestParquet(t *testing.T) {
 }
 
 func TestParquetFailures(t *testing.T) {
-	whole, err := os.ReadFile(hosted(t, 40))
+	whole, err := os.ReadFile(hosted(40))
 	if err != nil {
 		t.Fatal(err)
 	}
 	folder := t.TempDir()
-	other := filepath.Join(folder, "other.parquet")
-	if err := parquet.WriteFile(other, []struct{ Text string }{{"a"}}); err != nil {
-		t.Fatal(err)
-	}
-	numbers := filepath.Join(folder, "numbers.parquet")
-	if err := parquet.WriteFile(numbers, []struct {
-		Path  string  `parquet:"path"`
-		Label float64 `parquet:"label"`
-	}{{"a", 1}}); err != nil {
-		t.Fatal(err)
-	}
 	truncated := filepath.Join(folder, "truncated.parquet")
 	write(t, truncated, whole[:len(whole)/2])
 	for path, want := range map[string]string{
-		other: "has no column path, only Text", numbers: "column label holds 64-bit floating-point numbers", truncated: "damaged parquet file",
+		"testdata/other.parquet": "has no column path, only Text", "testdata/numbers.parquet": "column label holds 64-bit floating-point numbers",
+		truncated:                        "damaged parquet file",
 		filepath.Join(folder, "nowhere"): "cannot be read",
 	} {
 		_, err := Parquet(path, data.Options{})
@@ -126,29 +87,9 @@ func TestParquetFailures(t *testing.T) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // TestParquetForms reads tables of other forms that have one meaning, and leaves out rows without a class.
 func TestParquetForms(t *testing.T) {
-	type flat struct {
-		Path  *string `parquet:"path,optional"`
-		Label *int64  `parquet:"label,optional"`
-		Dog   *int32  `parquet:"dog,optional"`
-		Image []byte  `parquet:"image,optional"`
-	}
-	rows := []flat{
-		{ptr("Bengal_1.jpg"), ptr(int64(0)), ptr(int32(0)), photo(t, 1)},
-		{ptr("pug_2.jpg"), ptr(int64(1)), ptr(int32(1)), photo(t, 2)},
-		{ptr("pug_3.jpg"), ptr(int64(1)), nil, photo(t, 3)},
-		{nil, nil, ptr(int32(1)), photo(t, 4)},
-		{ptr("Bengal_5.jpg"), ptr(int64(0)), ptr(int32(0)), nil},
-		{ptr("Bengal_6.jpg"), ptr(int64(-1)), ptr(int32(0)), photo(t, 6)},
-	}
-	names := parquet.KeyValueMetadata("huggingface", `{"info": {"features": {"label": {"names": ["Bengal", "pug"], "_type": "ClassLabel"}}}}`)
-	path := filepath.Join(t.TempDir(), "flat.parquet")
-	if err := parquet.WriteFile(path, rows, names); err != nil {
-		t.Fatal(err)
-	}
+	const path = "testdata/flat.parquet"
 	d := load(t, Parquet, path, data.Options{})
 	report := d.Report.String()
 	if got := contents(d); !slices.Equal(got, []string{"row 0: Bengal_1 cat 1", "row 1: pug_2 dog 2", "row 3: unnamed_3 dog 4", "row 5: Bengal_6 cat 6"}) ||
@@ -160,11 +101,7 @@ func TestParquetForms(t *testing.T) {
 	if got := contents(d); !slices.Equal(got, []string{"row 0: Bengal_1 Bengal 1", "row 1: pug_2 pug 2", "row 2: pug_3 pug 3"}) || !strings.Contains(report, "rows whose label is null, left out: 2: row 3, row 5") {
 		t.Errorf("breeds are %q, report:\n%s", got, report)
 	}
-	rows[1].Dog = ptr(int32(7))
-	if err := parquet.WriteFile(path, rows); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Parquet(path, data.Options{}); err == nil || !strings.Contains(err.Error(), "column dog holds the number 7") {
+	if _, err := Parquet("testdata/wrong.parquet", data.Options{}); err == nil || !strings.Contains(err.Error(), "column dog holds the number 7") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -173,15 +110,8 @@ func TestParquetForms(t *testing.T) {
 func TestParquetShards(t *testing.T) {
 	for _, below := range []string{"", "data"} {
 		root := t.TempDir()
-		if err := os.MkdirAll(filepath.Join(root, below), 0o755); err != nil {
+		if err := os.CopyFS(filepath.Join(root, below), os.DirFS("testdata/shards")); err != nil {
 			t.Fatal(err)
-		}
-		for _, number := range []int{10, 2, 1} {
-			var r hostedRow
-			r.Path, r.Label, r.Image.Bytes = fmt.Sprintf("Bengal_%d.jpg", number), "Bengal", photo(t, uint8(number))
-			if err := parquet.WriteFile(filepath.Join(root, below, fmt.Sprintf("part-%d.parquet", number)), []hostedRow{r, r}); err != nil {
-				t.Fatal(err)
-			}
 		}
 		if !IsParquet(root) {
 			t.Error("the folder is not recognised")

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
-
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 )
@@ -48,25 +46,12 @@ func TestOpenRecognises(t *testing.T) {
 	folder := t.TempDir()
 	picture(t, folder, "newt", "a.png")
 	picture(t, folder, "toad", "b.png")
-	encoded, err := os.ReadFile(filepath.Join(folder, "toad", "b.png"))
+	table, err := os.ReadFile("testdata/required.parquet") // by data/internal/parquet/writer
 	if err != nil {
 		t.Fatal(err)
 	}
-	type row struct {
-		Path  string `parquet:"path"`
-		Label string `parquet:"label"`
-		Dog   bool   `parquet:"dog"`
-		Image struct {
-			Bytes []byte `parquet:"bytes"`
-			Path  string `parquet:"path"`
-		} `parquet:"image"`
-	}
-	rows := make([]row, 1)
-	rows[0].Path, rows[0].Label, rows[0].Image.Bytes = "Bengal_1.jpg", "Bengal", encoded
 	hosted := filepath.Join(t.TempDir(), "any.name")
-	if err := parquet.WriteFile(hosted, rows); err != nil {
-		t.Fatal(err)
-	}
+	text(t, string(table), hosted)
 	loose := filepath.Join(t.TempDir(), "owls")
 	picture(t, loose, "a.png")
 	for path, want := range map[string]string{official: "cat 1, dog 0", folder: "newt 1, toad 1", hosted: "cat 1, dog 0", loose: "classes: owls 1\n"} {

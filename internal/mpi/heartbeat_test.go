@@ -149,6 +149,7 @@ func TestHeartbeats(t *testing.T) {
 			fails        bool
 		}{{"stopped", "noticed", 2, true}, {"leavestopped", "noticed", 2, true}, {"patient", "left", 3, false}} {
 			t.Run(launcher+" "+test.what, func(t *testing.T) {
+				installed(t, launcher)
 				t.Parallel() // it waits
 				printed, err := launch(t, launcher, 3, test.what)
 				if (err != nil) != test.fails || strings.Count(printed, test.prints) != test.times || strings.Contains(printed, "rank failed") {

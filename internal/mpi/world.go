@@ -157,7 +157,7 @@ func (w *World) Abort(code int) {
 }
 
 // abortWait is how long Abort waits for the library.
-const abortWait = 5 * time.Second
+var abortWait = 5 * time.Second // tests lower it
 
 // Close leaves the world, once all ranks do. It returns an error if they don't within twice leaveWait: nothing but Abort is possible then.
 func (w *World) Close() error {

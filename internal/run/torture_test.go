@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -233,6 +234,7 @@ func TestEveryChangeFails(t *testing.T) {
 	const steps = 3
 	total := countChanges(t, steps)
 	kinds := map[atomicfile.OpKind]int{}
+	checked := map[string]bool{} // what has been reported and is left
 	for at := range total {
 		for _, fault := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS} {
 			dir := filepath.Join(t.TempDir(), "runs", "a")
@@ -254,10 +256,32 @@ func TestEveryChangeFails(t *testing.T) {
 			if err != nil && !errors.Is(err, fault) {
 				t.Errorf("%s: the error hides its cause: %v", what, err)
 			}
-			whole(t, what, dir, reported, steps+1)
+			if key := fmt.Sprintf("%d %q", reported, contents(t, dir)); !checked[key] {
+				checked[key] = true
+				whole(t, what, dir, reported, steps+1)
+			}
 		}
 	}
-	t.Logf("%d faults: %v", 3*total, kinds)
+	t.Logf("%d faults leave %d different runs: %v", 3*total, len(checked), kinds)
+}
+
+// contents returns the files and folders below a folder, if it is there, by their paths in it.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			all[path] = "a folder"
+			return err
+		}
+		b, err := os.ReadFile(filepath.Join(dir, path))
+		all[path] = string(b)
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // disk replays recorded changes as a disk without power sees them: content that wasn't synced may be lost, and so may
@@ -301,9 +325,9 @@ func (d *disk) apply(op atomicfile.Op) {
 	}
 }
 
-// cut writes what a power cut may leave to a folder: entries that were synced or all of them, and of each file the synced
-// content, all of it, or a part of the rest.
-func (d *disk) cut(from, to string, entries, content string, random *rand.Rand) error {
+// cut returns the contents of the files below a folder that a power cut may leave, by their paths in it: entries that were synced or all of
+// them, and of each file the synced content, all of it, or a part of the rest.
+func (d *disk) cut(from, entries, content string, random *rand.Rand) (left map[string]string) {
 	names := d.names
 	if entries == "synced" {
 		names = d.durableNames
@@ -316,7 +340,9 @@ func (d *disk) cut(from, to string, entries, content string, random *rand.Rand) 
 			}
 		}
 	}
-	for name, f := range names {
+	left = map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		f := names[name]
 		rel, err := filepath.Rel(from, name)
 		if err != nil || strings.HasPrefix(rel, "..") {
 			continue
@@ -332,12 +358,9 @@ func (d *disk) cut(from, to string, entries, content string, random *rand.Rand) 
 				text[i] = 0 // a block that was allocated and not written
 			}
 		}
-		path := filepath.Join(to, rel)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, text, 0o666)); err != nil {
-			return err
-		}
+		left[rel] = string(text)
 	}
-	return nil
+	return left
 }
 
 // TestPowerCuts records a training, and replays it up to every change on a disk that loses what wasn't synced.
@@ -363,6 +386,7 @@ func TestPowerCuts(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	cuts, base := 0, t.TempDir()
+	checked := map[string]bool{} // what has been reported and is left
 	for at := 1; at <= len(ops); at++ {
 		if !torture() && at%2 == 0 && ops[at-1].Kind != atomicfile.OpRename {
 			continue
@@ -379,10 +403,19 @@ func TestPowerCuts(t *testing.T) {
 				}
 				for range n {
 					to := filepath.Join(base, strconv.Itoa(cuts), "a")
-					if err := d.cut(dir, to, entries, content, random); err != nil {
-						t.Fatal(err)
-					}
+					left := d.cut(dir, entries, content, random)
 					cuts++
+					key := fmt.Sprintf("%d %q", reported[at], left)
+					if checked[key] {
+						continue
+					}
+					checked[key] = true
+					for name, text := range left {
+						path := filepath.Join(to, name)
+						if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte(text), 0o666)); err != nil {
+							t.Fatal(err)
+						}
+					}
 					whole(t, fmt.Sprintf("power cut after change %d of %d (entries %s, content %s)", at, len(ops), entries, content), to, reported[at], steps+1)
 					if err := os.RemoveAll(filepath.Dir(to)); err != nil {
 						t.Fatal(err)
@@ -391,7 +424,7 @@ func TestPowerCuts(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d power cuts", cuts)
+	t.Logf("%d power cuts leave %d different runs", cuts, len(checked))
 }
 
 // TestDamage flips bits of every file of a run and cuts it off, and expects Verify to name the file, and reading it to

@@ -44,18 +44,28 @@ type block struct {
 
 func newBlock(m *Machine, k *Kernel, grid, dim [3]uint32, shared uint32, params []byte) *block {
 	size := int(k.sharedSize) + int(shared)
-	b := &block{machine: m, kernel: k, grid: grid, dim: dim, params: params, shared: make([]byte, size), shadow: make([]access, (size+3)/4)}
 	n := int(dim[0] * dim[1] * dim[2])
-	b.threads, b.warps = make([]thread, n), make([]uint16, (n+31)/32)
+	if len(m.threads) < n {
+		m.threads = make([]thread, n)
+	}
 	if len(m.registers) < n*k.registers {
 		m.registers = make([]uint64, n*k.registers)
 	}
+	if len(m.shared) < size {
+		m.shared, m.shadow = make([]byte, size), make([]access, (size+3)/4)
+	}
+	b := &block{machine: m, kernel: k, grid: grid, dim: dim, params: params, shared: m.shared[:size], shadow: m.shadow[:(size+3)/4]}
+	b.threads, b.warps = m.threads[:n], make([]uint16, (n+31)/32)
+	clear(b.shared)
+	clear(b.shadow)
 	for i := range b.threads {
 		t := &b.threads[i]
 		t.block, t.index = b, i
 		t.id = [3]uint32{uint32(i) % dim[0], uint32(i) / dim[0] % dim[1], uint32(i) / dim[0] / dim[1]}
 		t.regs = m.registers[i*k.registers:][:k.registers]
-		t.local = make([]byte, k.localSize)
+		if len(t.local) != int(k.localSize) {
+			t.local = make([]byte, k.localSize)
+		}
 	}
 	return b
 }

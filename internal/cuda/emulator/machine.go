@@ -22,6 +22,9 @@ type Machine struct {
 	blocks    []*allocation // in order of address
 	recent    *allocation   // allocation of the last address
 	registers []uint64      // of threads, with the contents that earlier ones left
+	threads   []thread      // of the blocks of earlier launches: a launch uses them again, and their buffers
+	shared    []byte        // memory of blocks
+	shadow    []access      // of shared memory
 	launches  uint64
 	runs      uint32               // number of blocks that have run
 	exchanges map[uint32]*exchange // by block number, of the current launch
