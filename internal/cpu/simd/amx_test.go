@@ -30,16 +30,21 @@ func TestBlocks(t *testing.T) {
 	for i, split := range []bool{false, true} {
 		for height := 1; height <= 32; height++ {
 			columns, taps, steps := 1+(7*height+5*i)%32, 1+height%2, 1+height%3
-			checkBlock(t, rng, split, height, columns, taps, 16*steps, 1)
+			checkBlock(t, rng, split, false, height, columns, taps, 16*steps, 1)
 		}
-		checkBlock(t, rng, split, 16, 16, 1, 16, 1)
-		checkBlock(t, rng, split, 32, 32, 2, 48, 1)
-		checkBlock(t, rng, split, 32, 32, 1, 32, 3)
-		checkBlock(t, rng, split, 7, 16, 2, 16, 2)
+		checkBlock(t, rng, split, false, 16, 16, 1, 16, 1)
+		checkBlock(t, rng, split, false, 32, 32, 2, 48, 1)
+		checkBlock(t, rng, split, false, 32, 32, 1, 32, 3)
+		checkBlock(t, rng, split, false, 7, 16, 2, 16, 2)
+		for _, size := range [][2]int{{16, 16}, {16, 32}, {32, 16}, {32, 32}} {
+			checkBlock(t, rng, split, true, size[0], size[1], 1, 32, 1)
+			checkBlock(t, rng, split, true, size[0], size[1], 2, 16, 3)
+		}
 	}
 }
 
-func checkBlock(t *testing.T, rng *rand.Rand, split bool, height, columns, taps, pairs, panels int) {
+// checkBlock checks a block whose sums are finished, or, with straight, stored as they are.
+func checkBlock(t *testing.T, rng *rand.Rand, split, straight bool, height, columns, taps, pairs, panels int) {
 	t.Helper()
 	down, across := (height+15)/16, (columns+15)/16
 	stride, width := 2*pairs+32, 16*across // of a row of A, in numbers; of B, in pairs
@@ -78,6 +83,9 @@ func checkBlock(t *testing.T, rng *rand.Rand, split bool, height, columns, taps,
 		Accumulate: height % 2, Act: ActLeakyReLU, Slope: 0.25,
 		Height: height, AStride: 2 * stride, ALow: 2 * sizeA, BLow: 2 * sizeB, Sums: addressOf(sums), Panels: panels, BPanel: 2 * panel,
 	}
+	if straight {
+		tile.Bias, tile.Accumulate, tile.Act, tile.CStride = 0, 0, ActNone, 4*ld
+	}
 	want := make([]float64, len(c))
 	for i, v := range c {
 		want[i] = float64(v)
@@ -86,7 +94,10 @@ func checkBlock(t *testing.T, rng *rand.Rand, split bool, height, columns, taps,
 		for i := range panels * columns {
 			p, j := i/columns, i%columns
 			at := p*width + j
-			sum := float64(bias[at])
+			sum := 0.0
+			if tile.Bias != 0 {
+				sum = float64(bias[at])
+			}
 			if tile.Accumulate != 0 {
 				sum += want[r*ld+1+at]
 			}
@@ -99,7 +110,7 @@ func checkBlock(t *testing.T, rng *rand.Rand, split bool, height, columns, taps,
 					}
 				}
 			}
-			if sum < 0 {
+			if sum < 0 && tile.Act != ActNone {
 				sum *= 0.25
 			}
 			want[r*ld+1+at] = sum

@@ -35,6 +35,7 @@ type Tile struct {
 	Sums       uintptr // scratch memory of 32×32 numbers
 	Panels     int     // panels of B, at least 1, each with Columns columns; B, COffset and Bias begin with the first and move on
 	BPanel     int     // distance between panels, in bytes
+	CStride    int     // 0, or the distance between the rows of C, in bytes, of a block of whole tiles whose sums are stored as they are
 }
 
 // Values of Tile.Act.
@@ -112,7 +113,7 @@ var (
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Slope)-96]
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Height)-104]
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Sums)-136]
-	_ = [1]int{}[unsafe.Offsetof(Tile{}.BPanel)-152]
+	_ = [1]int{}[unsafe.Offsetof(Tile{}.CStride)-160]
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Bias)-72]
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.C)-48]
 	_ = [1]int{}[unsafe.Offsetof(Panel{}.Columns)-32]

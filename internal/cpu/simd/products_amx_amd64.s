@@ -44,48 +44,51 @@ tap3:
 	SHRQ $0x04, R14
 
 step4:
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x21
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	ADDQ $0x40, AX
-	ADDQ $0x00000400, CX
-	DECQ R14
-	JNE  step4
-	DECQ R13
-	JNE  tap3
-	MOVQ 136(DI), R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x44
-	BYTE $0x20
-	BYTE $0x00
-	ADDQ $0x00000400, R8
-	MOVQ t+0(FP), DI
-	MOVQ 48(DI), SI
-	MOVQ 136(DI), R8
-	MOVQ 104(DI), R9
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x64
+	BYTE  $0x18
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x74
+	BYTE  $0x21
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	ADDQ  $0x40, AX
+	ADDQ  $0x00000400, CX
+	DECQ  R14
+	JNE   step4
+	DECQ  R13
+	JNE   tap3
+	MOVQ  160(DI), R11
+	TESTQ R11, R11
+	JNE   direct5
+	MOVQ  136(DI), R8
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x44
+	BYTE  $0x20
+	BYTE  $0x00
+	ADDQ  $0x00000400, R8
+	MOVQ  t+0(FP), DI
+	MOVQ  48(DI), SI
+	MOVQ  136(DI), R8
+	MOVQ  104(DI), R9
 
-rows5:
+rows7:
 	CMPQ      R9, $0x04
-	JLT       end6
+	JLT       end8
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -98,7 +101,7 @@ rows5:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum7
+	JE        noSum9
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -112,29 +115,29 @@ rows5:
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
-noSum7:
+noSum9:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias8
+	JE        noBias10
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z3, Z3
 
-noBias8:
+noBias10:
 	CMPQ   88(DI), $0x00
-	JE     store9
+	JE     store11
 	VXORPS Z4, Z4, Z4
 	CMPQ   88(DI), $0x02
-	JE     leaky10
+	JE     leaky12
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    store9
+	JMP    store11
 
-leaky10:
+leaky12:
 	VBROADCASTSS 96(DI), Z5
 	VCMPPS       $0x0a, Z4, Z0, K3
 	VMULPS       Z5, Z0, K3, Z0
@@ -145,7 +148,7 @@ leaky10:
 	VCMPPS       $0x0a, Z4, Z3, K3
 	VMULPS       Z5, Z3, K3, Z3
 
-store9:
+store11:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	MOVQ    8(SI), AX
@@ -157,12 +160,12 @@ store9:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000100, R8
 	SUBQ    $0x04, R9
-	JMP     rows5
+	JMP     rows7
 
-end6:
-rows11:
+end8:
+rows13:
 	CMPQ      R9, $0x01
-	JLT       end12
+	JLT       end14
 	VMOVUPS   (R8), Z0
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
@@ -172,49 +175,64 @@ rows11:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum13
+	JE        noSum15
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noSum13:
+noSum15:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias14
+	JE        noBias16
 	VMOVUPS.Z (DX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noBias14:
+noBias16:
 	CMPQ   88(DI), $0x00
-	JE     store15
+	JE     store17
 	VXORPS Z1, Z1, Z1
 	CMPQ   88(DI), $0x02
-	JE     leaky16
+	JE     leaky18
 	VMAXPS Z0, Z1, Z0
-	JMP    store15
+	JMP    store17
 
-leaky16:
+leaky18:
 	VBROADCASTSS 96(DI), Z2
 	VCMPPS       $0x0a, Z1, Z0, K3
 	VMULPS       Z2, Z0, K3, Z0
 
-store15:
+store17:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000040, R8
 	SUBQ    $0x01, R9
-	JMP     rows11
+	JMP     rows13
 
-end12:
+end14:
+	JMP stored6
+
+direct5:
+	MOVQ 48(DI), R8
+	MOVQ (R8), R8
+	ADDQ 56(DI), R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x18
+	BYTE $0x00
+
+stored6:
 	MOVQ 152(DI), DX
 	ADDQ DX, 32(DI)
 	ADDQ $0x00000040, 56(DI)
 	CMPQ 72(DI), $0x00
-	JE   noBias17
+	JE   noBias19
 	ADDQ $0x00000040, 72(DI)
 
-noBias17:
+noBias19:
 	DECQ R15
 	JNE  panel1
 	BYTE $0xc4
@@ -255,18 +273,18 @@ TEXT ·blockProduct16x32AMX(SB), NOSPLIT, $0-8
 	BYTE $0x02
 	MOVQ 144(DI), R15
 
-panel18:
+panel20:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row19:
+row21:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	PREFETCHT0 64(AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row19
+	JNE        row21
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -283,75 +301,78 @@ row19:
 	MOVQ       112(DI), R11
 	MOVQ       $0x00000080, R12
 
-tap20:
+tap22:
 	MOVQ (SI), AX
 	MOVQ 104(DI), DX
 	LEAQ (SI)(DX*8), SI
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step21:
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x21
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x7c
-	BYTE $0x21
-	BYTE $0x40
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xcc
-	ADDQ $0x40, AX
-	ADDQ $0x00000800, CX
-	DECQ R14
-	JNE  step21
-	DECQ R13
-	JNE  tap20
-	MOVQ 136(DI), R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x44
-	BYTE $0x20
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x4c
-	BYTE $0x20
-	BYTE $0x40
-	ADDQ $0x00000800, R8
-	MOVQ t+0(FP), DI
-	MOVQ 48(DI), SI
-	MOVQ 136(DI), R8
-	MOVQ 104(DI), R9
+step23:
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x64
+	BYTE  $0x18
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x74
+	BYTE  $0x21
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x7c
+	BYTE  $0x21
+	BYTE  $0x40
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x42
+	BYTE  $0x5c
+	BYTE  $0xcc
+	ADDQ  $0x40, AX
+	ADDQ  $0x00000800, CX
+	DECQ  R14
+	JNE   step23
+	DECQ  R13
+	JNE   tap22
+	MOVQ  160(DI), R11
+	TESTQ R11, R11
+	JNE   direct24
+	MOVQ  136(DI), R8
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x44
+	BYTE  $0x20
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x4c
+	BYTE  $0x20
+	BYTE  $0x40
+	ADDQ  $0x00000800, R8
+	MOVQ  t+0(FP), DI
+	MOVQ  48(DI), SI
+	MOVQ  136(DI), R8
+	MOVQ  104(DI), R9
 
-rows22:
+rows26:
 	CMPQ      R9, $0x04
-	JLT       end23
+	JLT       end27
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -368,7 +389,7 @@ rows22:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum24
+	JE        noSum28
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -390,10 +411,10 @@ rows22:
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
 	VADDPS    Z10, Z7, Z7
 
-noSum24:
+noSum28:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias25
+	JE        noBias29
 	VMOVUPS.Z (DX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -405,12 +426,12 @@ noSum24:
 	VADDPS    Z10, Z5, Z5
 	VADDPS    Z10, Z7, Z7
 
-noBias25:
+noBias29:
 	CMPQ   88(DI), $0x00
-	JE     store26
+	JE     store30
 	VXORPS Z8, Z8, Z8
 	CMPQ   88(DI), $0x02
-	JE     leaky27
+	JE     leaky31
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
@@ -419,9 +440,9 @@ noBias25:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
-	JMP    store26
+	JMP    store30
 
-leaky27:
+leaky31:
 	VBROADCASTSS 96(DI), Z9
 	VCMPPS       $0x0a, Z8, Z0, K3
 	VMULPS       Z9, Z0, K3, Z0
@@ -440,7 +461,7 @@ leaky27:
 	VCMPPS       $0x0a, Z8, Z7, K3
 	VMULPS       Z9, Z7, K3, Z7
 
-store26:
+store30:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
@@ -456,12 +477,12 @@ store26:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000200, R8
 	SUBQ    $0x04, R9
-	JMP     rows22
+	JMP     rows26
 
-end23:
-rows28:
+end27:
+rows32:
 	CMPQ      R9, $0x01
-	JLT       end29
+	JLT       end33
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	MOVQ      56(DI), BX
@@ -472,59 +493,81 @@ rows28:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum30
+	JE        noSum34
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noSum30:
+noSum34:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias31
+	JE        noBias35
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(DX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noBias31:
+noBias35:
 	CMPQ   88(DI), $0x00
-	JE     store32
+	JE     store36
 	VXORPS Z2, Z2, Z2
 	CMPQ   88(DI), $0x02
-	JE     leaky33
+	JE     leaky37
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    store32
+	JMP    store36
 
-leaky33:
+leaky37:
 	VBROADCASTSS 96(DI), Z3
 	VCMPPS       $0x0a, Z2, Z0, K3
 	VMULPS       Z3, Z0, K3, Z0
 	VCMPPS       $0x0a, Z2, Z1, K3
 	VMULPS       Z3, Z1, K3, Z1
 
-store32:
+store36:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000080, R8
 	SUBQ    $0x01, R9
-	JMP     rows28
+	JMP     rows32
 
-end29:
+end33:
+	JMP stored25
+
+direct24:
+	MOVQ 48(DI), R8
+	MOVQ (R8), R8
+	ADDQ 56(DI), R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x4c
+	BYTE $0x18
+	BYTE $0x40
+
+stored25:
 	MOVQ 152(DI), DX
 	ADDQ DX, 32(DI)
 	ADDQ $0x00000080, 56(DI)
 	CMPQ 72(DI), $0x00
-	JE   noBias34
+	JE   noBias38
 	ADDQ $0x00000080, 72(DI)
 
-noBias34:
+noBias38:
 	DECQ R15
-	JNE  panel18
+	JNE  panel20
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x78
@@ -545,17 +588,17 @@ TEXT ·blockProduct32x16AMX(SB), NOSPLIT, $0-8
 	BYTE $0x02
 	MOVQ 144(DI), R15
 
-panel35:
+panel39:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row36:
+row40:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row36
+	JNE        row40
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -572,7 +615,7 @@ row36:
 	MOVQ       112(DI), R11
 	MOVQ       $0x00000040, R12
 
-tap37:
+tap41:
 	MOVQ (SI), AX
 	MOVQ (SI), BX
 	MOVQ R11, DX
@@ -583,70 +626,73 @@ tap37:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step38:
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x21
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x6c
-	BYTE $0x1b
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xd5
-	ADDQ $0x40, AX
-	ADDQ $0x40, BX
-	ADDQ $0x00000400, CX
-	DECQ R14
-	JNE  step38
-	DECQ R13
-	JNE  tap37
-	MOVQ 136(DI), R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x44
-	BYTE $0x20
-	BYTE $0x00
-	ADDQ $0x00000400, R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x54
-	BYTE $0x20
-	BYTE $0x00
-	ADDQ $0x00000400, R8
-	MOVQ t+0(FP), DI
-	MOVQ 48(DI), SI
-	MOVQ 136(DI), R8
-	MOVQ 104(DI), R9
+step42:
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x64
+	BYTE  $0x18
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x74
+	BYTE  $0x21
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x6c
+	BYTE  $0x1b
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xd5
+	ADDQ  $0x40, AX
+	ADDQ  $0x40, BX
+	ADDQ  $0x00000400, CX
+	DECQ  R14
+	JNE   step42
+	DECQ  R13
+	JNE   tap41
+	MOVQ  160(DI), R11
+	TESTQ R11, R11
+	JNE   direct43
+	MOVQ  136(DI), R8
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x44
+	BYTE  $0x20
+	BYTE  $0x00
+	ADDQ  $0x00000400, R8
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x54
+	BYTE  $0x20
+	BYTE  $0x00
+	ADDQ  $0x00000400, R8
+	MOVQ  t+0(FP), DI
+	MOVQ  48(DI), SI
+	MOVQ  136(DI), R8
+	MOVQ  104(DI), R9
 
-rows39:
+rows45:
 	CMPQ      R9, $0x04
-	JLT       end40
+	JLT       end46
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -659,7 +705,7 @@ rows39:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum41
+	JE        noSum47
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -673,29 +719,29 @@ rows39:
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
-noSum41:
+noSum47:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias42
+	JE        noBias48
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z3, Z3
 
-noBias42:
+noBias48:
 	CMPQ   88(DI), $0x00
-	JE     store43
+	JE     store49
 	VXORPS Z4, Z4, Z4
 	CMPQ   88(DI), $0x02
-	JE     leaky44
+	JE     leaky50
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    store43
+	JMP    store49
 
-leaky44:
+leaky50:
 	VBROADCASTSS 96(DI), Z5
 	VCMPPS       $0x0a, Z4, Z0, K3
 	VMULPS       Z5, Z0, K3, Z0
@@ -706,7 +752,7 @@ leaky44:
 	VCMPPS       $0x0a, Z4, Z3, K3
 	VMULPS       Z5, Z3, K3, Z3
 
-store43:
+store49:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	MOVQ    8(SI), AX
@@ -718,12 +764,12 @@ store43:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000100, R8
 	SUBQ    $0x04, R9
-	JMP     rows39
+	JMP     rows45
 
-end40:
-rows45:
+end46:
+rows51:
 	CMPQ      R9, $0x01
-	JLT       end46
+	JLT       end52
 	VMOVUPS   (R8), Z0
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
@@ -733,51 +779,76 @@ rows45:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum47
+	JE        noSum53
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noSum47:
+noSum53:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias48
+	JE        noBias54
 	VMOVUPS.Z (DX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noBias48:
+noBias54:
 	CMPQ   88(DI), $0x00
-	JE     store49
+	JE     store55
 	VXORPS Z1, Z1, Z1
 	CMPQ   88(DI), $0x02
-	JE     leaky50
+	JE     leaky56
 	VMAXPS Z0, Z1, Z0
-	JMP    store49
+	JMP    store55
 
-leaky50:
+leaky56:
 	VBROADCASTSS 96(DI), Z2
 	VCMPPS       $0x0a, Z1, Z0, K3
 	VMULPS       Z2, Z0, K3, Z0
 
-store49:
+store55:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000040, R8
 	SUBQ    $0x01, R9
-	JMP     rows45
+	JMP     rows51
 
-end46:
+end52:
+	JMP stored44
+
+direct43:
+	MOVQ 48(DI), R8
+	MOVQ (R8), R8
+	ADDQ 56(DI), R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x18
+	BYTE $0x00
+	MOVQ R11, DX
+	SHLQ $0x04, DX
+	ADDQ DX, R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x54
+	BYTE $0x18
+	BYTE $0x00
+
+stored44:
 	MOVQ 152(DI), DX
 	ADDQ DX, 32(DI)
 	ADDQ $0x00000040, 56(DI)
 	CMPQ 72(DI), $0x00
-	JE   noBias51
+	JE   noBias57
 	ADDQ $0x00000040, 72(DI)
 
-noBias51:
+noBias57:
 	DECQ R15
-	JNE  panel35
+	JNE  panel39
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x78
@@ -798,18 +869,18 @@ TEXT ·blockProduct32x32AMX(SB), NOSPLIT, $0-8
 	BYTE $0x02
 	MOVQ 144(DI), R15
 
-panel52:
+panel58:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row53:
+row59:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	PREFETCHT0 64(AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row53
+	JNE        row59
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -836,7 +907,7 @@ row53:
 	MOVQ       112(DI), R11
 	MOVQ       $0x00000080, R12
 
-tap54:
+tap60:
 	MOVQ (SI), AX
 	MOVQ (SI), BX
 	MOVQ R11, DX
@@ -847,101 +918,104 @@ tap54:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step55:
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x21
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x7c
-	BYTE $0x21
-	BYTE $0x40
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xcc
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x6c
-	BYTE $0x1b
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xd5
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xdd
-	ADDQ $0x40, AX
-	ADDQ $0x40, BX
-	ADDQ $0x00000800, CX
-	DECQ R14
-	JNE  step55
-	DECQ R13
-	JNE  tap54
-	MOVQ 136(DI), R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x44
-	BYTE $0x20
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x4c
-	BYTE $0x20
-	BYTE $0x40
-	ADDQ $0x00000800, R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x54
-	BYTE $0x20
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x5c
-	BYTE $0x20
-	BYTE $0x40
-	ADDQ $0x00000800, R8
-	MOVQ t+0(FP), DI
-	MOVQ 48(DI), SI
-	MOVQ 136(DI), R8
-	MOVQ 104(DI), R9
+step61:
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x64
+	BYTE  $0x18
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x74
+	BYTE  $0x21
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x7c
+	BYTE  $0x21
+	BYTE  $0x40
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x42
+	BYTE  $0x5c
+	BYTE  $0xcc
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x6c
+	BYTE  $0x1b
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xd5
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x42
+	BYTE  $0x5c
+	BYTE  $0xdd
+	ADDQ  $0x40, AX
+	ADDQ  $0x40, BX
+	ADDQ  $0x00000800, CX
+	DECQ  R14
+	JNE   step61
+	DECQ  R13
+	JNE   tap60
+	MOVQ  160(DI), R11
+	TESTQ R11, R11
+	JNE   direct62
+	MOVQ  136(DI), R8
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x44
+	BYTE  $0x20
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x4c
+	BYTE  $0x20
+	BYTE  $0x40
+	ADDQ  $0x00000800, R8
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x54
+	BYTE  $0x20
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x5c
+	BYTE  $0x20
+	BYTE  $0x40
+	ADDQ  $0x00000800, R8
+	MOVQ  t+0(FP), DI
+	MOVQ  48(DI), SI
+	MOVQ  136(DI), R8
+	MOVQ  104(DI), R9
 
-rows56:
+rows64:
 	CMPQ      R9, $0x04
-	JLT       end57
+	JLT       end65
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -958,7 +1032,7 @@ rows56:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum58
+	JE        noSum66
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -980,10 +1054,10 @@ rows56:
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
 	VADDPS    Z10, Z7, Z7
 
-noSum58:
+noSum66:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias59
+	JE        noBias67
 	VMOVUPS.Z (DX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -995,12 +1069,12 @@ noSum58:
 	VADDPS    Z10, Z5, Z5
 	VADDPS    Z10, Z7, Z7
 
-noBias59:
+noBias67:
 	CMPQ   88(DI), $0x00
-	JE     store60
+	JE     store68
 	VXORPS Z8, Z8, Z8
 	CMPQ   88(DI), $0x02
-	JE     leaky61
+	JE     leaky69
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
@@ -1009,9 +1083,9 @@ noBias59:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
-	JMP    store60
+	JMP    store68
 
-leaky61:
+leaky69:
 	VBROADCASTSS 96(DI), Z9
 	VCMPPS       $0x0a, Z8, Z0, K3
 	VMULPS       Z9, Z0, K3, Z0
@@ -1030,7 +1104,7 @@ leaky61:
 	VCMPPS       $0x0a, Z8, Z7, K3
 	VMULPS       Z9, Z7, K3, Z7
 
-store60:
+store68:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
@@ -1046,12 +1120,12 @@ store60:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000200, R8
 	SUBQ    $0x04, R9
-	JMP     rows56
+	JMP     rows64
 
-end57:
-rows62:
+end65:
+rows70:
 	CMPQ      R9, $0x01
-	JLT       end63
+	JLT       end71
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	MOVQ      56(DI), BX
@@ -1062,59 +1136,98 @@ rows62:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum64
+	JE        noSum72
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noSum64:
+noSum72:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias65
+	JE        noBias73
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(DX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noBias65:
+noBias73:
 	CMPQ   88(DI), $0x00
-	JE     store66
+	JE     store74
 	VXORPS Z2, Z2, Z2
 	CMPQ   88(DI), $0x02
-	JE     leaky67
+	JE     leaky75
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    store66
+	JMP    store74
 
-leaky67:
+leaky75:
 	VBROADCASTSS 96(DI), Z3
 	VCMPPS       $0x0a, Z2, Z0, K3
 	VMULPS       Z3, Z0, K3, Z0
 	VCMPPS       $0x0a, Z2, Z1, K3
 	VMULPS       Z3, Z1, K3, Z1
 
-store66:
+store74:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000080, R8
 	SUBQ    $0x01, R9
-	JMP     rows62
+	JMP     rows70
 
-end63:
+end71:
+	JMP stored63
+
+direct62:
+	MOVQ 48(DI), R8
+	MOVQ (R8), R8
+	ADDQ 56(DI), R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x4c
+	BYTE $0x18
+	BYTE $0x40
+	MOVQ R11, DX
+	SHLQ $0x04, DX
+	ADDQ DX, R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x54
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x5c
+	BYTE $0x18
+	BYTE $0x40
+
+stored63:
 	MOVQ 152(DI), DX
 	ADDQ DX, 32(DI)
 	ADDQ $0x00000080, 56(DI)
 	CMPQ 72(DI), $0x00
-	JE   noBias68
+	JE   noBias76
 	ADDQ $0x00000080, 72(DI)
 
-noBias68:
+noBias76:
 	DECQ R15
-	JNE  panel52
+	JNE  panel58
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x78
@@ -1135,17 +1248,17 @@ TEXT ·blockSplit16x16AMX(SB), NOSPLIT, $0-8
 	BYTE $0x02
 	MOVQ 144(DI), R15
 
-panel69:
+panel77:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row70:
+row78:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row70
+	JNE        row78
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -1159,7 +1272,7 @@ row70:
 	MOVQ       128(DI), R10
 	ADDQ       CX, R10
 
-tap71:
+tap79:
 	MOVQ (SI), AX
 	MOVQ 120(DI), R8
 	ADDQ AX, R8
@@ -1168,75 +1281,78 @@ tap71:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step72:
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x22
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x21
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	ADDQ $0x40, AX
-	ADDQ $0x40, R8
-	ADDQ $0x00000400, CX
-	ADDQ $0x00000400, R10
-	DECQ R14
-	JNE  step72
-	DECQ R13
-	JNE  tap71
-	MOVQ 136(DI), R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x44
-	BYTE $0x20
-	BYTE $0x00
-	ADDQ $0x00000400, R8
-	MOVQ t+0(FP), DI
-	MOVQ 48(DI), SI
-	MOVQ 136(DI), R8
-	MOVQ 104(DI), R9
+step80:
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x64
+	BYTE  $0x18
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x74
+	BYTE  $0x22
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x74
+	BYTE  $0x21
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x64
+	BYTE  $0x18
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	ADDQ  $0x40, AX
+	ADDQ  $0x40, R8
+	ADDQ  $0x00000400, CX
+	ADDQ  $0x00000400, R10
+	DECQ  R14
+	JNE   step80
+	DECQ  R13
+	JNE   tap79
+	MOVQ  160(DI), R11
+	TESTQ R11, R11
+	JNE   direct81
+	MOVQ  136(DI), R8
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x44
+	BYTE  $0x20
+	BYTE  $0x00
+	ADDQ  $0x00000400, R8
+	MOVQ  t+0(FP), DI
+	MOVQ  48(DI), SI
+	MOVQ  136(DI), R8
+	MOVQ  104(DI), R9
 
-rows73:
+rows83:
 	CMPQ      R9, $0x04
-	JLT       end74
+	JLT       end84
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -1249,7 +1365,7 @@ rows73:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum75
+	JE        noSum85
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -1263,29 +1379,29 @@ rows73:
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
-noSum75:
+noSum85:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias76
+	JE        noBias86
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z3, Z3
 
-noBias76:
+noBias86:
 	CMPQ   88(DI), $0x00
-	JE     store77
+	JE     store87
 	VXORPS Z4, Z4, Z4
 	CMPQ   88(DI), $0x02
-	JE     leaky78
+	JE     leaky88
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    store77
+	JMP    store87
 
-leaky78:
+leaky88:
 	VBROADCASTSS 96(DI), Z5
 	VCMPPS       $0x0a, Z4, Z0, K3
 	VMULPS       Z5, Z0, K3, Z0
@@ -1296,7 +1412,7 @@ leaky78:
 	VCMPPS       $0x0a, Z4, Z3, K3
 	VMULPS       Z5, Z3, K3, Z3
 
-store77:
+store87:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	MOVQ    8(SI), AX
@@ -1308,12 +1424,12 @@ store77:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000100, R8
 	SUBQ    $0x04, R9
-	JMP     rows73
+	JMP     rows83
 
-end74:
-rows79:
+end84:
+rows89:
 	CMPQ      R9, $0x01
-	JLT       end80
+	JLT       end90
 	VMOVUPS   (R8), Z0
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
@@ -1323,51 +1439,66 @@ rows79:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum81
+	JE        noSum91
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noSum81:
+noSum91:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias82
+	JE        noBias92
 	VMOVUPS.Z (DX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noBias82:
+noBias92:
 	CMPQ   88(DI), $0x00
-	JE     store83
+	JE     store93
 	VXORPS Z1, Z1, Z1
 	CMPQ   88(DI), $0x02
-	JE     leaky84
+	JE     leaky94
 	VMAXPS Z0, Z1, Z0
-	JMP    store83
+	JMP    store93
 
-leaky84:
+leaky94:
 	VBROADCASTSS 96(DI), Z2
 	VCMPPS       $0x0a, Z1, Z0, K3
 	VMULPS       Z2, Z0, K3, Z0
 
-store83:
+store93:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000040, R8
 	SUBQ    $0x01, R9
-	JMP     rows79
+	JMP     rows89
 
-end80:
+end90:
+	JMP stored82
+
+direct81:
+	MOVQ 48(DI), R8
+	MOVQ (R8), R8
+	ADDQ 56(DI), R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x18
+	BYTE $0x00
+
+stored82:
 	MOVQ 152(DI), DX
 	ADDQ DX, 32(DI)
 	ADDQ $0x00000040, 56(DI)
 	CMPQ 72(DI), $0x00
-	JE   noBias85
+	JE   noBias95
 	ADDQ $0x00000040, 72(DI)
 
-noBias85:
+noBias95:
 	DECQ R15
-	JNE  panel69
+	JNE  panel77
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x78
@@ -1388,18 +1519,18 @@ TEXT ·blockSplit16x32AMX(SB), NOSPLIT, $0-8
 	BYTE $0x02
 	MOVQ 144(DI), R15
 
-panel86:
+panel96:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row87:
+row97:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	PREFETCHT0 64(AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row87
+	JNE        row97
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -1418,7 +1549,7 @@ row87:
 	MOVQ       128(DI), R10
 	ADDQ       CX, R10
 
-tap88:
+tap98:
 	MOVQ (SI), AX
 	MOVQ 120(DI), R8
 	ADDQ AX, R8
@@ -1427,111 +1558,114 @@ tap88:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step89:
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x22
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x7c
-	BYTE $0x22
-	BYTE $0x40
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xcc
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x21
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x7c
-	BYTE $0x21
-	BYTE $0x40
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xcc
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xcc
-	ADDQ $0x40, AX
-	ADDQ $0x40, R8
-	ADDQ $0x00000800, CX
-	ADDQ $0x00000800, R10
-	DECQ R14
-	JNE  step89
-	DECQ R13
-	JNE  tap88
-	MOVQ 136(DI), R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x44
-	BYTE $0x20
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x4c
-	BYTE $0x20
-	BYTE $0x40
-	ADDQ $0x00000800, R8
-	MOVQ t+0(FP), DI
-	MOVQ 48(DI), SI
-	MOVQ 136(DI), R8
-	MOVQ 104(DI), R9
+step99:
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x64
+	BYTE  $0x18
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x74
+	BYTE  $0x22
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x7c
+	BYTE  $0x22
+	BYTE  $0x40
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x42
+	BYTE  $0x5c
+	BYTE  $0xcc
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x74
+	BYTE  $0x21
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x7c
+	BYTE  $0x21
+	BYTE  $0x40
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x42
+	BYTE  $0x5c
+	BYTE  $0xcc
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x64
+	BYTE  $0x18
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x42
+	BYTE  $0x5c
+	BYTE  $0xcc
+	ADDQ  $0x40, AX
+	ADDQ  $0x40, R8
+	ADDQ  $0x00000800, CX
+	ADDQ  $0x00000800, R10
+	DECQ  R14
+	JNE   step99
+	DECQ  R13
+	JNE   tap98
+	MOVQ  160(DI), R11
+	TESTQ R11, R11
+	JNE   direct100
+	MOVQ  136(DI), R8
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x44
+	BYTE  $0x20
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x4c
+	BYTE  $0x20
+	BYTE  $0x40
+	ADDQ  $0x00000800, R8
+	MOVQ  t+0(FP), DI
+	MOVQ  48(DI), SI
+	MOVQ  136(DI), R8
+	MOVQ  104(DI), R9
 
-rows90:
+rows102:
 	CMPQ      R9, $0x04
-	JLT       end91
+	JLT       end103
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -1548,7 +1682,7 @@ rows90:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum92
+	JE        noSum104
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -1570,10 +1704,10 @@ rows90:
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
 	VADDPS    Z10, Z7, Z7
 
-noSum92:
+noSum104:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias93
+	JE        noBias105
 	VMOVUPS.Z (DX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -1585,12 +1719,12 @@ noSum92:
 	VADDPS    Z10, Z5, Z5
 	VADDPS    Z10, Z7, Z7
 
-noBias93:
+noBias105:
 	CMPQ   88(DI), $0x00
-	JE     store94
+	JE     store106
 	VXORPS Z8, Z8, Z8
 	CMPQ   88(DI), $0x02
-	JE     leaky95
+	JE     leaky107
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
@@ -1599,9 +1733,9 @@ noBias93:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
-	JMP    store94
+	JMP    store106
 
-leaky95:
+leaky107:
 	VBROADCASTSS 96(DI), Z9
 	VCMPPS       $0x0a, Z8, Z0, K3
 	VMULPS       Z9, Z0, K3, Z0
@@ -1620,7 +1754,7 @@ leaky95:
 	VCMPPS       $0x0a, Z8, Z7, K3
 	VMULPS       Z9, Z7, K3, Z7
 
-store94:
+store106:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
@@ -1636,12 +1770,12 @@ store94:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000200, R8
 	SUBQ    $0x04, R9
-	JMP     rows90
+	JMP     rows102
 
-end91:
-rows96:
+end103:
+rows108:
 	CMPQ      R9, $0x01
-	JLT       end97
+	JLT       end109
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	MOVQ      56(DI), BX
@@ -1652,59 +1786,81 @@ rows96:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum98
+	JE        noSum110
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noSum98:
+noSum110:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias99
+	JE        noBias111
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(DX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noBias99:
+noBias111:
 	CMPQ   88(DI), $0x00
-	JE     store100
+	JE     store112
 	VXORPS Z2, Z2, Z2
 	CMPQ   88(DI), $0x02
-	JE     leaky101
+	JE     leaky113
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    store100
+	JMP    store112
 
-leaky101:
+leaky113:
 	VBROADCASTSS 96(DI), Z3
 	VCMPPS       $0x0a, Z2, Z0, K3
 	VMULPS       Z3, Z0, K3, Z0
 	VCMPPS       $0x0a, Z2, Z1, K3
 	VMULPS       Z3, Z1, K3, Z1
 
-store100:
+store112:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000080, R8
 	SUBQ    $0x01, R9
-	JMP     rows96
+	JMP     rows108
 
-end97:
+end109:
+	JMP stored101
+
+direct100:
+	MOVQ 48(DI), R8
+	MOVQ (R8), R8
+	ADDQ 56(DI), R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x4c
+	BYTE $0x18
+	BYTE $0x40
+
+stored101:
 	MOVQ 152(DI), DX
 	ADDQ DX, 32(DI)
 	ADDQ $0x00000080, 56(DI)
 	CMPQ 72(DI), $0x00
-	JE   noBias102
+	JE   noBias114
 	ADDQ $0x00000080, 72(DI)
 
-noBias102:
+noBias114:
 	DECQ R15
-	JNE  panel86
+	JNE  panel96
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x78
@@ -1725,17 +1881,17 @@ TEXT ·blockSplit32x16AMX(SB), NOSPLIT, $0-8
 	BYTE $0x02
 	MOVQ 144(DI), R15
 
-panel103:
+panel115:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row104:
+row116:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row104
+	JNE        row116
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -1754,7 +1910,7 @@ row104:
 	MOVQ       128(DI), R10
 	ADDQ       CX, R10
 
-tap105:
+tap117:
 	MOVQ (SI), AX
 	MOVQ 120(DI), R8
 	ADDQ AX, R8
@@ -1769,114 +1925,117 @@ tap105:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step106:
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x22
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x6c
-	BYTE $0x1b
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xd5
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x21
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xd5
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x6c
-	BYTE $0x19
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xd5
-	ADDQ $0x40, AX
-	ADDQ $0x40, BX
-	ADDQ $0x40, R8
-	ADDQ $0x40, R9
-	ADDQ $0x00000400, CX
-	ADDQ $0x00000400, R10
-	DECQ R14
-	JNE  step106
-	DECQ R13
-	JNE  tap105
-	MOVQ 136(DI), R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x44
-	BYTE $0x20
-	BYTE $0x00
-	ADDQ $0x00000400, R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x54
-	BYTE $0x20
-	BYTE $0x00
-	ADDQ $0x00000400, R8
-	MOVQ t+0(FP), DI
-	MOVQ 48(DI), SI
-	MOVQ 136(DI), R8
-	MOVQ 104(DI), R9
+step118:
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x64
+	BYTE  $0x18
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x74
+	BYTE  $0x22
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x6c
+	BYTE  $0x1b
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xd5
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x74
+	BYTE  $0x21
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xd5
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x64
+	BYTE  $0x18
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x6c
+	BYTE  $0x19
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xd5
+	ADDQ  $0x40, AX
+	ADDQ  $0x40, BX
+	ADDQ  $0x40, R8
+	ADDQ  $0x40, R9
+	ADDQ  $0x00000400, CX
+	ADDQ  $0x00000400, R10
+	DECQ  R14
+	JNE   step118
+	DECQ  R13
+	JNE   tap117
+	MOVQ  160(DI), R11
+	TESTQ R11, R11
+	JNE   direct119
+	MOVQ  136(DI), R8
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x44
+	BYTE  $0x20
+	BYTE  $0x00
+	ADDQ  $0x00000400, R8
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x54
+	BYTE  $0x20
+	BYTE  $0x00
+	ADDQ  $0x00000400, R8
+	MOVQ  t+0(FP), DI
+	MOVQ  48(DI), SI
+	MOVQ  136(DI), R8
+	MOVQ  104(DI), R9
 
-rows107:
+rows121:
 	CMPQ      R9, $0x04
-	JLT       end108
+	JLT       end122
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -1889,7 +2048,7 @@ rows107:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum109
+	JE        noSum123
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -1903,29 +2062,29 @@ rows107:
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
-noSum109:
+noSum123:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias110
+	JE        noBias124
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z3, Z3
 
-noBias110:
+noBias124:
 	CMPQ   88(DI), $0x00
-	JE     store111
+	JE     store125
 	VXORPS Z4, Z4, Z4
 	CMPQ   88(DI), $0x02
-	JE     leaky112
+	JE     leaky126
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    store111
+	JMP    store125
 
-leaky112:
+leaky126:
 	VBROADCASTSS 96(DI), Z5
 	VCMPPS       $0x0a, Z4, Z0, K3
 	VMULPS       Z5, Z0, K3, Z0
@@ -1936,7 +2095,7 @@ leaky112:
 	VCMPPS       $0x0a, Z4, Z3, K3
 	VMULPS       Z5, Z3, K3, Z3
 
-store111:
+store125:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	MOVQ    8(SI), AX
@@ -1948,12 +2107,12 @@ store111:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000100, R8
 	SUBQ    $0x04, R9
-	JMP     rows107
+	JMP     rows121
 
-end108:
-rows113:
+end122:
+rows127:
 	CMPQ      R9, $0x01
-	JLT       end114
+	JLT       end128
 	VMOVUPS   (R8), Z0
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
@@ -1963,51 +2122,76 @@ rows113:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum115
+	JE        noSum129
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noSum115:
+noSum129:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias116
+	JE        noBias130
 	VMOVUPS.Z (DX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noBias116:
+noBias130:
 	CMPQ   88(DI), $0x00
-	JE     store117
+	JE     store131
 	VXORPS Z1, Z1, Z1
 	CMPQ   88(DI), $0x02
-	JE     leaky118
+	JE     leaky132
 	VMAXPS Z0, Z1, Z0
-	JMP    store117
+	JMP    store131
 
-leaky118:
+leaky132:
 	VBROADCASTSS 96(DI), Z2
 	VCMPPS       $0x0a, Z1, Z0, K3
 	VMULPS       Z2, Z0, K3, Z0
 
-store117:
+store131:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000040, R8
 	SUBQ    $0x01, R9
-	JMP     rows113
+	JMP     rows127
 
-end114:
+end128:
+	JMP stored120
+
+direct119:
+	MOVQ 48(DI), R8
+	MOVQ (R8), R8
+	ADDQ 56(DI), R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x18
+	BYTE $0x00
+	MOVQ R11, DX
+	SHLQ $0x04, DX
+	ADDQ DX, R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x54
+	BYTE $0x18
+	BYTE $0x00
+
+stored120:
 	MOVQ 152(DI), DX
 	ADDQ DX, 32(DI)
 	ADDQ $0x00000040, 56(DI)
 	CMPQ 72(DI), $0x00
-	JE   noBias119
+	JE   noBias133
 	ADDQ $0x00000040, 72(DI)
 
-noBias119:
+noBias133:
 	DECQ R15
-	JNE  panel103
+	JNE  panel115
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x78
@@ -2028,18 +2212,18 @@ TEXT ·blockSplit32x32AMX(SB), NOSPLIT, $0-8
 	BYTE $0x02
 	MOVQ 144(DI), R15
 
-panel120:
+panel134:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row121:
+row135:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	PREFETCHT0 64(AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row121
+	JNE        row135
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -2068,7 +2252,7 @@ row121:
 	MOVQ       128(DI), R10
 	ADDQ       CX, R10
 
-tap122:
+tap136:
 	MOVQ (SI), AX
 	MOVQ 120(DI), R8
 	ADDQ AX, R8
@@ -2083,172 +2267,175 @@ tap122:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step123:
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x22
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x7c
-	BYTE $0x22
-	BYTE $0x40
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xcc
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x6c
-	BYTE $0x1b
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xd5
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xdd
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x21
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xd5
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x7c
-	BYTE $0x21
-	BYTE $0x40
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xcc
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xdd
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xcc
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x6c
-	BYTE $0x19
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xd5
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xdd
-	ADDQ $0x40, AX
-	ADDQ $0x40, BX
-	ADDQ $0x40, R8
-	ADDQ $0x40, R9
-	ADDQ $0x00000800, CX
-	ADDQ $0x00000800, R10
-	DECQ R14
-	JNE  step123
-	DECQ R13
-	JNE  tap122
-	MOVQ 136(DI), R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x44
-	BYTE $0x20
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x4c
-	BYTE $0x20
-	BYTE $0x40
-	ADDQ $0x00000800, R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x54
-	BYTE $0x20
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x5c
-	BYTE $0x20
-	BYTE $0x40
-	ADDQ $0x00000800, R8
-	MOVQ t+0(FP), DI
-	MOVQ 48(DI), SI
-	MOVQ 136(DI), R8
-	MOVQ 104(DI), R9
+step137:
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x64
+	BYTE  $0x18
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x74
+	BYTE  $0x22
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x7c
+	BYTE  $0x22
+	BYTE  $0x40
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x42
+	BYTE  $0x5c
+	BYTE  $0xcc
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x6c
+	BYTE  $0x1b
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xd5
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x42
+	BYTE  $0x5c
+	BYTE  $0xdd
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x74
+	BYTE  $0x21
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xd5
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x7c
+	BYTE  $0x21
+	BYTE  $0x40
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x42
+	BYTE  $0x5c
+	BYTE  $0xcc
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x42
+	BYTE  $0x5c
+	BYTE  $0xdd
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x64
+	BYTE  $0x18
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x42
+	BYTE  $0x5c
+	BYTE  $0xcc
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x6c
+	BYTE  $0x19
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x4a
+	BYTE  $0x5c
+	BYTE  $0xd5
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x42
+	BYTE  $0x5c
+	BYTE  $0xdd
+	ADDQ  $0x40, AX
+	ADDQ  $0x40, BX
+	ADDQ  $0x40, R8
+	ADDQ  $0x40, R9
+	ADDQ  $0x00000800, CX
+	ADDQ  $0x00000800, R10
+	DECQ  R14
+	JNE   step137
+	DECQ  R13
+	JNE   tap136
+	MOVQ  160(DI), R11
+	TESTQ R11, R11
+	JNE   direct138
+	MOVQ  136(DI), R8
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x44
+	BYTE  $0x20
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x4c
+	BYTE  $0x20
+	BYTE  $0x40
+	ADDQ  $0x00000800, R8
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x54
+	BYTE  $0x20
+	BYTE  $0x00
+	BYTE  $0xc4
+	BYTE  $0x82
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x5c
+	BYTE  $0x20
+	BYTE  $0x40
+	ADDQ  $0x00000800, R8
+	MOVQ  t+0(FP), DI
+	MOVQ  48(DI), SI
+	MOVQ  136(DI), R8
+	MOVQ  104(DI), R9
 
-rows124:
+rows140:
 	CMPQ      R9, $0x04
-	JLT       end125
+	JLT       end141
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -2265,7 +2452,7 @@ rows124:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum126
+	JE        noSum142
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -2287,10 +2474,10 @@ rows124:
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
 	VADDPS    Z10, Z7, Z7
 
-noSum126:
+noSum142:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias127
+	JE        noBias143
 	VMOVUPS.Z (DX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -2302,12 +2489,12 @@ noSum126:
 	VADDPS    Z10, Z5, Z5
 	VADDPS    Z10, Z7, Z7
 
-noBias127:
+noBias143:
 	CMPQ   88(DI), $0x00
-	JE     store128
+	JE     store144
 	VXORPS Z8, Z8, Z8
 	CMPQ   88(DI), $0x02
-	JE     leaky129
+	JE     leaky145
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
@@ -2316,9 +2503,9 @@ noBias127:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
-	JMP    store128
+	JMP    store144
 
-leaky129:
+leaky145:
 	VBROADCASTSS 96(DI), Z9
 	VCMPPS       $0x0a, Z8, Z0, K3
 	VMULPS       Z9, Z0, K3, Z0
@@ -2337,7 +2524,7 @@ leaky129:
 	VCMPPS       $0x0a, Z8, Z7, K3
 	VMULPS       Z9, Z7, K3, Z7
 
-store128:
+store144:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
@@ -2353,12 +2540,12 @@ store128:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000200, R8
 	SUBQ    $0x04, R9
-	JMP     rows124
+	JMP     rows140
 
-end125:
-rows130:
+end141:
+rows146:
 	CMPQ      R9, $0x01
-	JLT       end131
+	JLT       end147
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	MOVQ      56(DI), BX
@@ -2369,59 +2556,98 @@ rows130:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum132
+	JE        noSum148
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noSum132:
+noSum148:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias133
+	JE        noBias149
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(DX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noBias133:
+noBias149:
 	CMPQ   88(DI), $0x00
-	JE     store134
+	JE     store150
 	VXORPS Z2, Z2, Z2
 	CMPQ   88(DI), $0x02
-	JE     leaky135
+	JE     leaky151
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    store134
+	JMP    store150
 
-leaky135:
+leaky151:
 	VBROADCASTSS 96(DI), Z3
 	VCMPPS       $0x0a, Z2, Z0, K3
 	VMULPS       Z3, Z0, K3, Z0
 	VCMPPS       $0x0a, Z2, Z1, K3
 	VMULPS       Z3, Z1, K3, Z1
 
-store134:
+store150:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000080, R8
 	SUBQ    $0x01, R9
-	JMP     rows130
+	JMP     rows146
 
-end131:
+end147:
+	JMP stored139
+
+direct138:
+	MOVQ 48(DI), R8
+	MOVQ (R8), R8
+	ADDQ 56(DI), R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x4c
+	BYTE $0x18
+	BYTE $0x40
+	MOVQ R11, DX
+	SHLQ $0x04, DX
+	ADDQ DX, R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x54
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x5c
+	BYTE $0x18
+	BYTE $0x40
+
+stored139:
 	MOVQ 152(DI), DX
 	ADDQ DX, 32(DI)
 	ADDQ $0x00000080, 56(DI)
 	CMPQ 72(DI), $0x00
-	JE   noBias136
+	JE   noBias152
 	ADDQ $0x00000080, 72(DI)
 
-noBias136:
+noBias152:
 	DECQ R15
-	JNE  panel120
+	JNE  panel134
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x78

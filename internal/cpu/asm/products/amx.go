@@ -45,6 +45,8 @@ func (isa *isa) writeBlocks() error {
 // A step multiplies each tile of A by each tile of B, for 16 pairs of the depth. Operands are loaded between the products, in the
 // order of their use. Split operands are multiplied in the order hi·lo, hi·hi, lo·hi, which loads each part once: eight loads for
 // the twelve products of two by two tiles.
+//
+// Sums go to C through memory, where they are finished as vectors, or straight to C where it has a stride, and so nothing to add.
 func (g *generator) block(name string, down, across int, split bool) {
 	doc := fmt.Sprintf("computes a block of up to %d rows and %d columns.", down*tileRows, across*g.lanes)
 	g.begin(name, doc, "Tile")
@@ -140,7 +142,10 @@ func (g *generator) block(name string, down, across int, split bool) {
 	g.DECQ(taps)
 	g.JNE(operand.LabelRef(tap))
 
-	sums := reg.R8
+	sums, cStride, direct, stored := reg.R8, aStride, g.unique("direct"), g.unique("stored")
+	g.MOVQ(at(tile, tileCStride), cStride)
+	g.TESTQ(cStride, cStride)
+	g.JNE(operand.LabelRef(direct))
 	g.MOVQ(at(tile, tileSums), sums)
 	for i := range down {
 		for j := range across {
@@ -149,6 +154,22 @@ func (g *generator) block(name string, down, across int, split bool) {
 		g.ADDQ(operand.U32(tileRows*across*tileBytes), sums)
 	}
 	g.finishBlock(across)
+	g.JMP(operand.LabelRef(stored))
+	g.Label(direct)
+	g.MOVQ(at(tile, tileC), sums)
+	g.MOVQ(at(sums, 0), sums)
+	g.ADDQ(at(tile, tileCOffset), sums)
+	for i := range down {
+		for j := range across {
+			g.tileStore(sumTile+2*i+j, sums, cStride, j*tileBytes)
+		}
+		if i+1 < down {
+			g.MOVQ(cStride, scratch)
+			g.SHLQ(operand.Imm(4), scratch) // the rows of a tile
+			g.ADDQ(scratch, sums)
+		}
+	}
+	g.Label(stored)
 	g.nextPanel(across)
 	g.DECQ(panels)
 	g.JNE(operand.LabelRef(panel))

@@ -39,7 +39,7 @@ const (
 	tileC, tileCOffset, tileColumns, tileBias, tileAccumulate = 48, 56, 64, 72, 80
 	tileAct, tileSlope                                        = 88, 96
 	tileHeight, tileAStride, tileALow, tileBLow, tileSums     = 104, 112, 120, 128, 136
-	tilePanels, tileBPanel                                    = 144, 152
+	tilePanels, tileBPanel, tileCStride                       = 144, 152, 160
 
 	panelDst, panelSrc, panelSrcStride, panelRows, panelColumns = 0, 8, 16, 24, 32
 
