@@ -58,7 +58,7 @@ func (j *rotaryJob) chunk(lo, hi int) {
 	for token := lo; token < hi; token++ {
 		c, s := j.of(token % j.Tokens)
 		x, y := row(j.x, token, j.Groups*j.Dim), row(j.y, token, j.Groups*j.Dim)
-		if j.width == j.Dim {
+		if j.Dim%simd.RotaryGroup == 0 {
 			j.rotate(j.Groups, c, s, x, y)
 			continue
 		}
