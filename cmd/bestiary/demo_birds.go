@@ -112,9 +112,9 @@ func (d *birdsDemo) trainDALLE(ctx context.Context, vae *dvae.VAE, description d
 	t := &sizes.Transformer
 	t.Dim, t.Depth, t.Heads, t.DimHead, t.Reversible = 128, 4, 4, 32, false
 	c := train.DefaultConfig()
-	c.Seed, c.Steps, c.Batch, c.LearningRate, c.Schedule, c.Warmup = d.seed, 850, 32, 2.5e-3, "cosine", 50
+	c.Seed, c.Steps, c.Batch, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1300, 16, 1.8e-3, "cosine", 50
 	c.FinalRate, c.Beta2 = 0.02, 0.99
-	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 170, 425, 850
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 260, 650, 1300
 	d.shorten(&c)
 	how := tasks.CaptionOptions{Data: description}
 	model, task, err := tasks.DALLE(ctx, d.device, sizes, vae, words, how, d.training, d.heldOut, tasks.Options{Batch: c.Batch, Seed: c.Seed})
