@@ -63,11 +63,7 @@ func (p *inFloat32) score(w *worker, scores []float32, left []uintptr, right ope
 	a, t := &p.job, &w.Tile
 	*t = simd.Tile{Taps: 1, K: a.Dim, BStride: 4 * p.Width()}
 	for _, part := range p.evenParts[len(left)] {
-		copy(w.Addresses(part.n), left[part.from:])
-		for i := range part.n {
-			w.Rows[i] = gemm.Address(scores[(part.from+i)*a.row:])
-		}
-		t.A, t.C = &w.Table[0], &w.Rows[0]
+		t.A, t.C = &left[part.from], w.rows(scores, part.from, part.from+part.n, a.row)
 		for _, run := range w.columns {
 			for at := 0; at < run.n; at += p.Width() { // a run begins with a panel: tiles of keys are whole panels
 				t.B, t.COffset = gemm.Address(right.packed[(run.key+at)*a.Dim:]), 4*(run.column+at)
@@ -84,10 +80,7 @@ func (p *inFloat32) mix(w *worker, out, weights []float32, n int, right operand)
 	*t = simd.Tile{Taps: 1, BStride: 4 * a.width, Columns: p.Width()}
 	for _, part := range p.evenParts[n] {
 		table := w.Addresses(part.n)
-		for i := range part.n {
-			w.Rows[i] = gemm.Address(out[(part.from+i)*a.width:])
-		}
-		t.A, t.C, t.Accumulate = &w.Table[0], &w.Rows[0], 0
+		t.A, t.C, t.Accumulate = &table[0], w.rows(out, part.from, part.from+part.n, a.width), 0
 		for _, run := range w.columns {
 			for i := range part.n {
 				table[i] = gemm.Address(weights[(part.from+i)*a.row+run.column:])
@@ -106,18 +99,12 @@ func (p *inFloat32) mix(w *worker, out, weights []float32, n int, right operand)
 func (p *inFloat32) addBackward(w *worker, sums, weights []float32, n int, right []float32) {
 	a, t := &p.job, &w.Tile
 	*t = simd.Tile{K: n, BStride: 4 * a.width, Columns: p.Width(), Accumulate: 1}
-	table := w.Addresses(n)
-	for i := range table {
-		table[i] = gemm.Address(weights[i*a.row:])
-	}
-	t.A, t.C = &w.Table[0], &w.Rows[0]
+	t.A = &w.addresses(weights, n, a.row)[0]
 	for _, run := range w.columns {
 		for at := 0; at < run.n; at += p.Height {
 			height := min(p.Height, run.n-at)
-			t.AOffset = 4 * (run.column + at)
-			for i := range height {
-				w.Rows[i] = gemm.Address(sums[(run.key+at+i)*a.width:])
-			}
+			first := run.key + at
+			t.AOffset, t.C = 4*(run.column+at), w.rows(sums, first, first+height, a.width)
 			for d := 0; d < a.width; d += p.Width() {
 				t.B, t.COffset = gemm.Address(right[d:]), 4*d
 				p.Columns[1][height](t)

@@ -10,8 +10,8 @@ import (
 // time. Zeros fill up the depth, and the rows of A of a tap lie a constant distance apart.
 
 const (
-	// tileRows is the number of rows of a tile.
-	tileRows = 16
+	// tileRows and tileColumns are the numbers of rows and columns of a tile.
+	tileRows, tileColumns = 16, 16
 	// blockRows is the number of rows of the tallest block.
 	blockRows = 2 * tileRows
 	// blockBytes is the largest size of the operand A of a block. It stays in the level-1 cache for all panels of B, so only tiles
@@ -56,16 +56,15 @@ func (h *BF16Kernels) multiplyTiles(w *Worker, t *simd.Tile, vectors, height int
 	if h.Split {
 		kernels = &h.Tiles.Split
 	}
-	t.CStride = straight(t, vectors*tileRows)
+	t.CStride = straight(t)
 	b, offset, bias := t.B, t.COffset, t.Bias
 	kernels[Ceil(height, tileRows)-1][vectors-1](t)
 	t.B, t.COffset, t.Bias = b, offset, bias
 }
 
-// straight returns the distance between the rows of C if the sums of a block of that many columns go there as they are, else 0. Storing
-// whole tiles takes some 40 ns, finishing them as vectors 100: as long as multiplying three steps of the depth.
-func straight(t *simd.Tile, columns int) int {
-	if t.Height%tileRows != 0 || t.Columns != columns || t.Accumulate != 0 || t.Bias != 0 || t.Act != simd.ActNone {
+// straight returns the distance between the rows of C if the sums of a block go there as they are, else 0. Storing whole tiles takes some 40 ns, finishing them as vectors 100: as long as multiplying three steps of the depth.
+func straight(t *simd.Tile) int {
+	if t.Height%tileRows != 0 || t.Columns%tileColumns != 0 || t.Accumulate != 0 || t.Bias != 0 || t.Act != simd.ActNone {
 		return 0
 	}
 	rows := unsafe.Slice(t.C, t.Height)

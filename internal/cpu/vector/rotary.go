@@ -23,7 +23,7 @@ type rotaryJob struct {
 // Rotary implements kernel.Sequences.
 func (d *Device) Rotary(r kernel.Rotary, cos, sin, x, y kernel.Buffer) {
 	width := r.Dim
-	if r.Dim%simd.RotaryGroup != 0 { // Rotate takes only whole vectors, so groups are rotated one by one
+	if !wholeGroups(r) {
 		width = 2 * r.Pairs
 	}
 	d.angles = resize(d.angles, 2*r.Tokens*width)
@@ -31,6 +31,10 @@ func (d *Device) Rotary(r kernel.Rotary, cos, sin, x, y kernel.Buffer) {
 	run(d, r.Tokens, rowsPerTask(width), &d.jobs.angles, angles)
 	run(d, r.Batch*r.Tokens, rowsPerTask(r.Groups*r.Dim), &d.jobs.rotary, rotaryJob{angles, d.simd.Rotate, f32(x), f32(y)})
 }
+
+// wholeGroups reports whether all groups of a token are rotated at once. Rotate takes only whole vectors, so others are rotated one by
+// one.
+func wholeGroups(r kernel.Rotary) bool { return r.Dim%simd.RotaryGroup == 0 }
 
 // of returns the cosines and sines of a token.
 func (a *rotaryAngles) of(token int) (c, s []float32) {
@@ -58,7 +62,7 @@ func (j *rotaryJob) chunk(lo, hi int) {
 	for token := lo; token < hi; token++ {
 		c, s := j.of(token % j.Tokens)
 		x, y := row(j.x, token, j.Groups*j.Dim), row(j.y, token, j.Groups*j.Dim)
-		if j.Dim%simd.RotaryGroup == 0 {
+		if wholeGroups(j.Rotary) {
 			j.rotate(j.Groups, c, s, x, y)
 			continue
 		}

@@ -82,9 +82,7 @@ func (g *generator) block(name string, down, across int, split bool) {
 	for i := range down {
 		g.MOVQ(at(table, 0), a[i])
 		if i > 0 {
-			g.MOVQ(aStride, scratch)
-			g.SHLQ(operand.Imm(4), scratch) // the rows of a tile
-			g.ADDQ(scratch, a[i])
+			g.nextRows(a[i], aStride, scratch)
 		}
 		if split {
 			g.MOVQ(at(tile, tileALow), aLow[i])
@@ -142,33 +140,27 @@ func (g *generator) block(name string, down, across int, split bool) {
 	g.DECQ(taps)
 	g.JNE(operand.LabelRef(tap))
 
-	sums, cStride, direct, stored := reg.R8, aStride, g.unique("direct"), g.unique("stored")
-	g.MOVQ(at(tile, tileCStride), cStride)
-	g.TESTQ(cStride, cStride)
-	g.JNE(operand.LabelRef(direct))
+	sums, stride, store, stored := reg.R8, aStride, g.unique("store"), g.unique("stored")
 	g.MOVQ(at(tile, tileSums), sums)
-	for i := range down {
-		for j := range across {
-			g.tileStore(sumTile+2*i+j, sums, bStride, j*tileBytes)
-		}
-		g.ADDQ(operand.U32(tileRows*across*tileBytes), sums)
-	}
-	g.finishBlock(across)
-	g.JMP(operand.LabelRef(stored))
-	g.Label(direct)
+	g.MOVQ(bStride, stride)
+	g.CMPQ(at(tile, tileCStride), operand.Imm(0))
+	g.JE(operand.LabelRef(store))
 	g.MOVQ(at(tile, tileC), sums)
 	g.MOVQ(at(sums, 0), sums)
 	g.ADDQ(at(tile, tileCOffset), sums)
+	g.MOVQ(at(tile, tileCStride), stride)
+	g.Label(store)
 	for i := range down {
-		for j := range across {
-			g.tileStore(sumTile+2*i+j, sums, cStride, j*tileBytes)
+		if i > 0 {
+			g.nextRows(sums, stride, scratch)
 		}
-		if i+1 < down {
-			g.MOVQ(cStride, scratch)
-			g.SHLQ(operand.Imm(4), scratch) // the rows of a tile
-			g.ADDQ(scratch, sums)
+		for j := range across {
+			g.tileStore(sumTile+2*i+j, sums, stride, j*tileBytes)
 		}
 	}
+	g.CMPQ(at(tile, tileCStride), operand.Imm(0))
+	g.JNE(operand.LabelRef(stored))
+	g.finishBlock(across)
 	g.Label(stored)
 	g.nextPanel(across)
 	g.DECQ(panels)
@@ -176,6 +168,13 @@ func (g *generator) block(name string, down, across int, split bool) {
 	g.tileRelease()
 	g.VZEROUPPER()
 	g.RET()
+}
+
+// nextRows moves a pointer to the rows of the tile below, stride bytes apart.
+func (g *generator) nextRows(pointer, stride, scratch reg.Register) {
+	g.MOVQ(stride, scratch)
+	g.SHLQ(operand.Imm(4), scratch) // tileRows
+	g.ADDQ(scratch, pointer)
 }
 
 // nextPanel moves a block to the panel of B that follows.
